@@ -1,0 +1,3 @@
+import ArgumentParser
+import MartletServer
+@main struct Martlet: ParsableCommand { func run() {} }

@@ -71,7 +71,7 @@ let package = Package(
         pure("DeliveryPolicy", in: "MailFlow", ["MartletBytes", "MartletCore", "MailStore", "Records"]),
         // Runtime
         shell("StoreEngine", in: "Runtime", ["MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", crypto, grdb, log]),
-        shell("NetworkTransport", in: "Runtime", ["MartletBytes", "MartletCore", tls, log] + nio),
+        shell("NetworkTransport", in: "Runtime", ["MartletBytes", "MartletCore", crypto, tls, log, .product(name: "NIOTLS", package: "swift-nio")] + nio),
         shell(
             "Authentication", in: "Runtime/MailServers",
             ["MartletBytes", "MartletCore", "MailStore", "Records", "SASLMechanisms", "CArgon2", crypto, cryptoExtras, log] + nio),

@@ -1,0 +1,205 @@
+public import MartletCore
+public import NIOCore
+internal import NIOSSL
+
+/// One connection as its session sees it. Every member is used on the event loop only, that is, from the session.
+///
+/// Writes gather in a buffer and go out once, at the end of the read that caused them or at `flush()`.
+public final class Connection: @unchecked Sendable {
+    /// Counts connections of this process, for logs.
+    public let number: UInt64
+    /// `smtp`, `imaps` …: the listener's name.
+    public let service: String
+    /// Numeric, without port. `local` for a Unix socket.
+    public let peerAddress: String
+    public let isLoopback: Bool
+    /// What TLS agreed on; nil while the connection is plain.
+    public private(set) var tls: TLSParameters?
+
+    private let channel: any Channel
+    private let tlsContext: TLSContextBox?
+    private let capture = ServerHelloCapture()
+    private var pending: ByteBuffer
+    private var deadline: NIODeadline?
+    private var timer: Scheduled<Void>?
+    private var writabilityWaiters: [CheckedContinuation<Void, Never>] = []
+    private var isReadingPaused = false
+    private(set) var isClosing = false
+    var deadlinePassed: (() -> Void)?
+
+    init(channel: any Channel, number: UInt64, service: String, tlsContext: TLSContextBox?) {
+        self.channel = channel
+        self.number = number
+        self.service = service
+        self.tlsContext = tlsContext
+        peerAddress = channel.remoteAddress?.numericAddress ?? "local"
+        isLoopback = channel.remoteAddress?.isLoopbackAddress ?? true
+        pending = ByteBuffer()
+    }
+
+    /// The event loop as an actor's executor.
+    public nonisolated var executor: UnownedSerialExecutor { channel.eventLoop.executor.asUnownedSerialExecutor() }
+    public nonisolated var eventLoop: any EventLoop { channel.eventLoop }
+
+    /// Whether STARTTLS can be offered: there is a certificate and the connection is still plain.
+    public var canStartTLS: Bool { tlsContext != nil && tls == nil }
+    /// SHA-256 of the server's certificate, for `tls-server-end-point` (RFC 5929 §4); nil while plain.
+    public var channelBinding: [UInt8]? { tls == nil ? nil : tlsContext?.current.serverEndPoint }
+
+    // MARK: Writing
+
+    public func write(_ bytes: [UInt8]) { pending.writeBytes(bytes) }
+    public func write(_ text: StaticString) { pending.writeStaticString(text) }
+    public func write(_ buffer: ByteBuffer) {
+        var buffer = buffer
+        pending.writeBuffer(&buffer)
+    }
+
+    /// Octets that were written and not flushed.
+    public var pendingBytes: Int { pending.readableBytes }
+
+    public func flush() {
+        guard pending.readableBytes > 0 else { return }
+        let buffer = pending
+        // A large buffer is not kept by an idle connection; a small one is made anew for a few nanoseconds.
+        pending = ByteBuffer()
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// Waits until the peer has taken most of what was written: call it between pieces of a long answer.
+    public func drained() async {
+        flush()
+        guard !channel.isWritable, channel.isActive, !isClosing else { return }
+        await withCheckedContinuation { writabilityWaiters.append($0) }
+    }
+
+    func writabilityChanged() {
+        guard channel.isWritable || !channel.isActive else { return }
+        releaseWaiters()
+    }
+
+    func releaseWaiters() {
+        let waiters = writabilityWaiters
+        writabilityWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Sends what is written and closes.
+    public func close() {
+        guard !isClosing else { return }
+        isClosing = true
+        flush()
+        timer?.cancel()
+        let channel = self.channel
+        // What is written goes out first: close follows the flushed bytes in the channel's own queue.
+        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
+        releaseWaiters()
+    }
+
+    /// Closes at once; what is not sent is lost. For peers that do not read.
+    public func abort() {
+        isClosing = true
+        timer?.cancel()
+        channel.close(promise: nil)
+        releaseWaiters()
+    }
+
+    // MARK: Reading
+
+    /// Stops reading from the socket: the peer feels it by TCP's window.
+    public func pauseReading() {
+        guard !isReadingPaused else { return }
+        isReadingPaused = true
+        _ = channel.setOption(.autoRead, value: false)
+    }
+
+    public func resumeReading() {
+        guard isReadingPaused else { return }
+        isReadingPaused = false
+        _ = channel.setOption(.autoRead, value: true)
+    }
+
+    // MARK: Deadline
+
+    /// Calls the session's `deadlinePassed` after `duration` unless set anew before; nil: no deadline. Cheap: one timer a
+    /// connection, which looks again when it fires.
+    public func setDeadline(after duration: Duration?) {
+        guard let duration, !isClosing else {
+            deadline = nil
+            return
+        }
+        let (seconds, attoseconds) = duration.components
+        let next = NIODeadline.now() + .nanoseconds(seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000)
+        let isSooner = deadline.map { next < $0 } ?? true
+        deadline = next
+        if timer == nil || isSooner { arm(next) }
+    }
+
+    private func arm(_ moment: NIODeadline) {
+        timer?.cancel()
+        timer = channel.eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [weak self] in
+            guard let self else { return }
+            self.timerFired()
+        }
+    }
+
+    private func timerFired() {
+        timer = nil
+        guard let deadline, !isClosing else { return }
+        if deadline > NIODeadline.now() {
+            arm(deadline)
+        } else {
+            self.deadline = nil
+            deadlinePassed?()
+        }
+    }
+
+    // MARK: TLS
+
+    /// Answers STARTTLS: sends `reply` in plain, then puts TLS below the session, in one step of the loop (SWIFT.md).
+    /// The session must have dropped all input behind the command; it hears `tlsEstablished` when the handshake is done.
+    public func startTLS(after reply: [UInt8]) throws {
+        guard let tlsContext, tls == nil else { throw TLSUnavailable() }
+        write(reply)
+        flush()
+        try addTLS(tlsContext)
+    }
+
+    func addTLS(_ box: TLSContextBox) throws {
+        let sync = channel.pipeline.syncOperations
+        let handler = NIOSSLServerHandler(context: box.current.context)
+        try sync.addHandler(handler, position: .first)
+        try sync.addHandler(capture, position: .first)
+    }
+
+    func handshakeCompleted() {
+        let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
+        let version =
+            switch handler?.tlsVersion {
+            case .tlsv13: "TLSv1.3"
+            case .tlsv12: "TLSv1.2"
+            case .tlsv11: "TLSv1.1"
+            default: "TLSv1"
+            }
+        tls = TLSParameters(version: version, cipher: capture.cipherName)
+        channel.pipeline.syncOperations.removeHandler(capture, promise: nil)
+    }
+}
+
+public struct TLSUnavailable: Error, Sendable {}
+
+extension SocketAddress {
+    /// The address without port or zone, IPv4 mapped into IPv6 as IPv4.
+    var numericAddress: String? {
+        guard let text = ipAddress else { return nil }
+        let bare = text.prefix { $0 != "%" }
+        return bare.lowercased().hasPrefix("::ffff:") && bare.contains(".") ? String(bare.dropFirst(7)) : String(bare)
+    }
+
+    var isLoopbackAddress: Bool {
+        switch self {
+        case .unixDomainSocket: true
+        default: numericAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
+        }
+    }
+}

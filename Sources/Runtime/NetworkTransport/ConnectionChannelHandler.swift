@@ -1,0 +1,94 @@
+internal import MartletCore
+internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
+
+/// The last handler of a connection's pipeline: hands events to the session, which runs on the same loop.
+final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: Connection
+    private let session: Session
+    private let gate: ConnectionGate
+    private let usesImplicitTLS: Bool
+    private var isOpened = false
+    private var failure: CloseReason?
+
+    init(connection: Connection, session: Session, gate: ConnectionGate, usesImplicitTLS: Bool) {
+        self.connection = connection
+        self.session = session
+        self.gate = gate
+        self.usesImplicitTLS = usesImplicitTLS
+        connection.deadlinePassed = { [unowned self] in
+            self.session.assumeIsolated { $0.deadlinePassed() }
+            self.connection.flush()
+        }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        gate.opened(number: connection.number) { [weak session] in
+            guard let session else { return }
+            Task { await session.serverIsClosing() }
+        }
+        guard !usesImplicitTLS else {
+            // A handshake that never ends must not keep the connection: the session sets its own deadlines once it is opened.
+            connection.setDeadline(after: ConnectionChannelHandler.handshakeLimit)
+            return
+        }
+        open()
+    }
+
+    private static var handshakeLimit: Duration { .seconds(30) }
+
+    private func open() {
+        isOpened = true
+        connection.setDeadline(after: nil)
+        session.assumeIsolated { $0.opened() }
+        connection.flush()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !connection.isClosing else { return }
+        let buffer = unwrapInboundIn(data)
+        guard buffer.readableBytes > 0 else { return }
+        session.assumeIsolated { $0.received(buffer) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { connection.flush() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { connection.writabilityChanged() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? TLSUserEvent else { return context.fireUserInboundEventTriggered(event) }
+        guard case .handshakeCompleted = event else { return }
+        connection.handshakeCompleted()
+        if isOpened {
+            session.assumeIsolated { $0.tlsEstablished() }
+            connection.flush()
+        } else {
+            open()
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let error as NIOSSLError:
+            // A peer that closes without close_notify is no failure: mail protocols frame their own ends.
+            if case .uncleanShutdown = error { break }
+            failure = failure ?? .tlsFailed("\(error)")
+        case let error as IOError where error.errnoCode == 104 /* ECONNRESET */ || error.errnoCode == 32 /* EPIPE */:
+            failure = failure ?? .byPeer
+        default:
+            failure = failure ?? .failed("\(error)")
+        }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let reason: CloseReason = failure ?? (connection.isClosing ? .byUs : .byPeer)
+        connection.setDeadline(after: nil)
+        connection.deadlinePassed = nil
+        connection.releaseWaiters()
+        session.assumeIsolated { $0.closed(reason) }
+    }
+}

@@ -1,0 +1,69 @@
+internal import Synchronization
+
+/// Counts a service's connections and says when one is too many. Shared by all loops.
+public final class ConnectionGate: Sendable {
+    public struct Limits: Sendable, Hashable {
+        public var connections: Int
+        public var connectionsPerAddress: Int
+        public init(connections: Int, connectionsPerAddress: Int) {
+            self.connections = connections
+            self.connectionsPerAddress = connectionsPerAddress
+        }
+    }
+
+    /// Why a connection was refused.
+    public enum Refusal: Sendable, Hashable {
+        case tooMany(limit: Int)
+        case tooManyFromAddress(limit: Int)
+        case closing
+    }
+
+    private struct State {
+        var byAddress: [String: Int] = [:]
+        var count = 0
+        var closers: [UInt64: @Sendable () -> Void] = [:]
+        var isClosing = false
+    }
+
+    private let limits: Limits
+    private let state = Mutex(State())
+
+    public init(limits: Limits) { self.limits = limits }
+
+    /// Open connections now.
+    public var count: Int { state.withLock { $0.count } }
+
+    func admit(address: String) -> Refusal? {
+        state.withLock { state in
+            if state.isClosing { return .closing }
+            if state.count >= limits.connections { return .tooMany(limit: limits.connections) }
+            let fromAddress = state.byAddress[address, default: 0]
+            if fromAddress >= limits.connectionsPerAddress { return .tooManyFromAddress(limit: limits.connectionsPerAddress) }
+            state.count += 1
+            state.byAddress[address] = fromAddress + 1
+            return nil
+        }
+    }
+
+    func opened(number: UInt64, closer: @escaping @Sendable () -> Void) {
+        state.withLock { $0.closers[number] = closer }
+    }
+
+    func closed(number: UInt64, address: String) {
+        state.withLock { state in
+            state.closers[number] = nil
+            state.count -= 1
+            let left = state.byAddress[address, default: 1] - 1
+            state.byAddress[address] = left > 0 ? left : nil
+        }
+    }
+
+    /// Admits nobody from now on and tells every session that the server closes.
+    func closeAll() {
+        let closers = state.withLock { state in
+            state.isClosing = true
+            return Array(state.closers.values)
+        }
+        for closer in closers { closer() }
+    }
+}

@@ -1,0 +1,151 @@
+public import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// A socket that takes connections and gives each one a session.
+public final class Listener: Sendable {
+    public struct Options: Sendable {
+        /// `smtp`, `imaps` …
+        public var service: String
+        /// TLS before the first byte (RFC 8314 §3).
+        public var usesImplicitTLS: Bool
+        public var limits: ConnectionGate.Limits
+        /// Sent in plain to a connection that is refused, before it is closed. Empty for a service with implicit TLS.
+        public var refusalGreeting: @Sendable (ConnectionGate.Refusal) -> [UInt8]
+        /// Told of each refusal, for the record.
+        public var refused: @Sendable (_ address: String, ConnectionGate.Refusal) -> Void
+
+        public init(
+            service: String, usesImplicitTLS: Bool, limits: ConnectionGate.Limits,
+            refusalGreeting: @escaping @Sendable (ConnectionGate.Refusal) -> [UInt8] = { _ in [] },
+            refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
+        ) {
+            self.service = service
+            self.usesImplicitTLS = usesImplicitTLS
+            self.limits = limits
+            self.refusalGreeting = refusalGreeting
+            self.refused = refused
+        }
+    }
+
+    /// Where to listen.
+    public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
+        case internet(host: String, port: Int)
+        case unix(path: String)
+        public var description: String {
+            switch self {
+            case .internet(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .unix(let path): path
+            }
+        }
+    }
+
+    private let channels: [any Channel]
+    private let gate: ConnectionGate
+    private static let connectionNumbers = Atomic<UInt64>(0)
+
+    private init(channels: [any Channel], gate: ConnectionGate) {
+        self.channels = channels
+        self.gate = gate
+    }
+
+    /// Open connections now.
+    public var connections: Int { gate.count }
+
+    /// Binds all of `endpoints`, or none.
+    /// - Throws: `BindError` naming the endpoint that could not be bound.
+    public static func start<Session: ConnectionSession>(
+        _ options: Options, on endpoints: [Endpoint], group: any EventLoopGroup, tls: TLSContextBox?,
+        makeSession: @escaping @Sendable (Connection) -> Session
+    ) async throws -> Listener {
+        precondition(!options.usesImplicitTLS || tls != nil, "a listener with implicit TLS has a certificate")
+        let gate = ConnectionGate(limits: options.limits)
+        var channels: [any Channel] = []
+        for endpoint in endpoints {
+            let bootstrap = ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536))
+                .childChannelOption(.maxMessagesPerRead, value: 4)
+                .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try Listener.setUp(channel, options: options, gate: gate, tls: tls, makeSession: makeSession)
+                    }
+                }
+            do {
+                switch endpoint {
+                case .internet(let host, let port):
+                    let bootstrap =
+                        bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    channels.append(try await bootstrap.bind(host: host, port: port).get())
+                case .unix(let path):
+                    channels.append(try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())
+                }
+            } catch {
+                for channel in channels { try? await channel.close() }
+                throw BindError(endpoint: endpoint, reason: (error as? IOError).map { errorText($0.errnoCode) } ?? "\(error)")
+            }
+        }
+        return Listener(channels: channels, gate: gate)
+    }
+
+    private static func setUp<Session: ConnectionSession>(
+        _ channel: any Channel, options: Options, gate: ConnectionGate, tls: TLSContextBox?, makeSession: @Sendable (Connection) -> Session
+    ) throws {
+        let number = connectionNumbers.wrappingAdd(1, ordering: .relaxed).newValue
+        let connection = Connection(channel: channel, number: number, service: options.service, tlsContext: tls)
+        if let refusal = gate.admit(address: connection.peerAddress) {
+            options.refused(connection.peerAddress, refusal)
+            try channel.pipeline.syncOperations.addHandler(RefusalHandler(greeting: options.refusalGreeting(refusal)))
+            return
+        }
+        let address = connection.peerAddress
+        channel.closeFuture.whenComplete { _ in gate.closed(number: number, address: address) }
+        let session = makeSession(connection)
+        let handler = ConnectionChannelHandler(
+            connection: connection, session: session, gate: gate, usesImplicitTLS: options.usesImplicitTLS)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        if options.usesImplicitTLS, let tls { try connection.addTLS(tls) }
+    }
+
+    /// Takes no more connections, asks every session to say goodbye, and waits for them at most `patience`.
+    public func close(patience: Duration) async {
+        for channel in channels { try? await channel.close() }
+        gate.closeAll()
+        let end = ContinuousClock.now + patience
+        while gate.count > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+    }
+}
+
+/// A listener could not be bound.
+public struct BindError: Error, Sendable, CustomStringConvertible {
+    public let endpoint: Listener.Endpoint
+    public let reason: String
+    public var description: String { "cannot listen on \(endpoint): \(reason)" }
+}
+
+/// Says one line and closes.
+private final class RefusalHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let greeting: [UInt8]
+
+    init(greeting: [UInt8]) { self.greeting = greeting }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let buffer = context.channel.allocator.buffer(bytes: greeting)
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(buffer)).whenComplete { _ in channel.close(promise: nil) }
+    }
+}
+
+private func errorText(_ code: CInt) -> String {
+    switch code {
+    case 98: "the address is in use; is another server running there?"
+    case 13: "permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+    case 99: "the address does not belong to this machine"
+    default: "error \(code)"
+    }
+}

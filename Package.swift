@@ -106,5 +106,7 @@ let package = Package(
             path: "Sources/Server/martlet", exclude: ["README.md"], swiftSettings: settings),
         // Tests
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
+        tests("Records", ["MartletCore", "Records"]),
+        tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
     ]
 )

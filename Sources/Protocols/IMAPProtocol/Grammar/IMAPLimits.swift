@@ -1,0 +1,26 @@
+/// The bounds of what one connection can make the server hold or do. Each is answered with BAD, NO [TOOBIG], NO [LIMIT] or BYE.
+public struct IMAPLimits: Sendable, Equatable {
+    /// Octets of a command without its literals. RFC 7162 §4 asks for 8192 or more; long UID sets ask for more.
+    public var lineBytes = 65_536
+    /// Octets of a command's literals together, APPEND's messages aside.
+    public var literalBytes = 65_536
+    public var literals = 256
+    /// Octets of a line in AUTHENTICATE or IDLE.
+    public var continuationBytes = 16_384
+    /// Octets of a non-synchronising literal that is refused and read past (RFC 7888 §4); beyond it the connection is closed.
+    public var skippedBytes: UInt64 = 268_435_456
+    public var tagBytes = 256
+    /// Depth of parentheses, NOT and OR in SEARCH.
+    public var searchDepth = 64
+    /// Keys in one SEARCH.
+    public var searchKeys = 1_024
+    /// Elements of a sequence set.
+    public var setElements = 16_384
+    /// Elements of any other list: flags, items, patterns, header names.
+    public var listElements = 1_024
+    /// Levels of a part number in BODY[…].
+    public var partDepth = 64
+    /// Octets of a mailbox name in UTF-8.
+    public var mailboxNameBytes = 1_024
+    public init() {}
+}

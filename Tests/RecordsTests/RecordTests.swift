@@ -8,22 +8,31 @@ import Testing
         Record(
             code: LookupCode(at: at, counter: 77), kind: .message, at: at, service: "smtp",
             peer: Record.Peer(
-                address: "192.0.2.7", helo: "mx.far.test", tls: TLSParameters(version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", serverName: "a.test"),
-                login: nil), sender: "a\"b\\@far.test", recipients: ["anna@one.test", "ünser@one.test"], messageID: "<1@far.test>", size: 4096,
+                address: "192.0.2.7", helo: "mx.far.test",
+                tls: TLSParameters(version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", serverName: "a.test"),
+                login: nil), sender: "a\"b\\@far.test", recipients: ["anna@one.test", "ünser@one.test"],
+            messageID: "<1@far.test>", size: 4096,
             decisions: [
                 Decision(
-                    check: "recipient", outcome: .pass, summary: "The address\u{1B}[31m reaches one.", evidence: [.init("by", "alias\nx")],
+                    check: "recipient", outcome: .pass, summary: "The address\u{1B}[31m reaches one.",
+                    evidence: [.init("by", "alias\nx")],
                     reference: "RFC 5321 §3.9", remedy: "none"),
                 Decision(check: "delivery", outcome: .deliver, summary: "Put into one mailbox."),
             ],
-            deliveries: [.init(recipient: "anna@one.test", finalAddress: "anna@one.test", mailbox: "INBOX", uid: 4_294_967_295, outcome: .deliver)],
+            deliveries: [
+                .init(
+                    recipient: "anna@one.test", finalAddress: "anna@one.test", mailbox: "INBOX", uid: 4_294_967_295,
+                    outcome: .deliver)
+            ],
             reply: "250 2.0.0 Ok")
     }
 
     @Test("A record comes back from JSON as it went in")
     func roundTrip() { #expect(Record(json: Self.full.json()) == Self.full) }
 
-    @Test("What is no record gives nil", arguments: ["", "{", "[]", "{\"code\":1}", "nul", String(repeating: "[", count: 10_000)])
+    @Test(
+        "What is no record gives nil",
+        arguments: ["", "{", "[]", "{\"code\":1}", "nul", String(repeating: "[", count: 10_000)])
     func garbage(text: String) { #expect(Record(json: Array(text.utf8)) == nil) }
 
     @Test("Every truncation of a record is refused, none traps")
@@ -35,7 +44,10 @@ import Testing
     @Test("An explanation has the facts, the decisions, the journey, and no control characters")
     func explanation() {
         let text = Explanation.text(for: Self.full)
-        for part in ["192.0.2.7", "RFC 5321 §3.9", "what would change it: none", "INBOX", "UID 4294967295", "────▶", "\\u{1B}[31m", "TLSv1.3"] {
+        for part in [
+            "192.0.2.7", "RFC 5321 §3.9", "what would change it: none", "INBOX", "UID 4294967295", "────▶",
+            "\\u{1B}[31m", "TLSv1.3",
+        ] {
             #expect(text.contains(part), "missing: \(part)")
         }
         #expect(!text.unicodeScalars.contains { $0.properties.generalCategory == .control && $0 != "\n" })

@@ -1,6 +1,7 @@
 /// Base 64 (RFC 4648 §4), strict for protocols and lenient for mail bodies.
 public enum Base64 {
-    @usableFromInline static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    @usableFromInline static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// 0 to 63 for the alphabet, 64 for `=`, 255 for others.
     @usableFromInline static let values: [UInt8] = {

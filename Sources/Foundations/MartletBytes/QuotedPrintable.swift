@@ -9,7 +9,9 @@ public enum QuotedPrintable {
             let byte = text[index]
             switch byte {
             case UInt8(ascii: "="):
-                if index + 2 < text.count, let high = ASCII.hexValue(text[index + 1]), let low = ASCII.hexValue(text[index + 2]) {
+                if index + 2 < text.count, let high = ASCII.hexValue(text[index + 1]),
+                    let low = ASCII.hexValue(text[index + 2])
+                {
                     output.append(high << 4 | low)
                     index += 3
                 } else if let next = softBreak(text, after: index) {
@@ -47,7 +49,8 @@ public enum QuotedPrintable {
                 continue
             }
             let atLineEnd = index + 1 == bytes.count || bytes[index + 1] == ASCII.carriageReturn
-            let isPlain = (byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "=")) || (ASCII.isSpaceOrTab(byte) && !atLineEnd)
+            let isPlain =
+                (byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "=")) || (ASCII.isSpaceOrTab(byte) && !atLineEnd)
             let width = isPlain ? 1 : 3
             if column + width > 75 {
                 output.append(contentsOf: [UInt8(ascii: "="), ASCII.carriageReturn, ASCII.lineFeed])
@@ -70,7 +73,9 @@ public enum QuotedPrintable {
         while index < text.count, ASCII.isSpaceOrTab(text[index]) { index += 1 }
         if index == text.count { return index }
         if text[index] == ASCII.lineFeed { return index + 1 }
-        if text[index] == ASCII.carriageReturn { return index + 1 < text.count && text[index + 1] == ASCII.lineFeed ? index + 2 : index + 1 }
+        if text[index] == ASCII.carriageReturn {
+            return index + 1 < text.count && text[index + 1] == ASCII.lineFeed ? index + 2 : index + 1
+        }
         return nil
     }
 }

@@ -13,7 +13,9 @@ public struct Instant: Sendable, Hashable, Comparable, CustomStringConvertible {
         let (seconds, attoseconds) = right.components
         return Instant(microseconds: left.microseconds &+ seconds &* 1_000_000 &+ attoseconds / 1_000_000_000_000)
     }
-    public static func - (left: Instant, right: Instant) -> Duration { .microseconds(left.microseconds &- right.microseconds) }
+    public static func - (left: Instant, right: Instant) -> Duration {
+        .microseconds(left.microseconds &- right.microseconds)
+    }
 
     /// Year, month, day, hour, minute, second in UTC (proleptic Gregorian calendar, after Hinnant's `civil_from_days`).
     public var utc: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {

@@ -28,7 +28,8 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     /// 16 octets, big-endian, so that the order of bytes is the order of values.
     public var bytes: [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: high >> (56 - 8 * $0)) } + (0..<8).map { UInt8(truncatingIfNeeded: low >> (56 - 8 * $0)) }
+        (0..<8).map { UInt8(truncatingIfNeeded: high >> (56 - 8 * $0)) }
+            + (0..<8).map { UInt8(truncatingIfNeeded: low >> (56 - 8 * $0)) }
     }
 
     public init?(bytes: some Collection<UInt8>) {

@@ -29,7 +29,8 @@ public struct RecipientResolver: Sendable {
                 decision: Decision(
                     check: "recipient", outcome: .refuse, summary: "The domain of this address is not one of ours.",
                     evidence: [.init("recipient", address.description)], reference: "RFC 5321 §3.6.2",
-                    remedy: "add the domain with `martlet domain add`, or send through the submission port after a login"))
+                    remedy:
+                        "add the domain with `martlet domain add`, or send through the submission port after a login"))
         }
         var expansion = Expansion()
         let isFound = expand(address, depth: 0, into: &expansion, lookup)
@@ -39,15 +40,18 @@ public struct RecipientResolver: Sendable {
             return Resolution(
                 outcome: .brokenAlias(reason: failure),
                 decision: Decision(
-                    check: "recipient", outcome: .defer, summary: "The alias cannot be expanded: \(failure).", evidence: evidence,
+                    check: "recipient", outcome: .defer, summary: "The alias cannot be expanded: \(failure).",
+                    evidence: evidence,
                     remedy: "mend it with `martlet alias add`"))
         }
         guard isFound else {
             return Resolution(
                 outcome: .unknownUser,
                 decision: Decision(
-                    check: "recipient", outcome: .refuse, summary: "There is no account, alias or catch-all for this address.", evidence: evidence,
-                    reference: "RFC 5321 §4.2.3", remedy: "`martlet account add` or `martlet alias add` makes it an address of ours"))
+                    check: "recipient", outcome: .refuse,
+                    summary: "There is no account, alias or catch-all for this address.", evidence: evidence,
+                    reference: "RFC 5321 §4.2.3",
+                    remedy: "`martlet account add` or `martlet alias add` makes it an address of ours"))
         }
         return Resolution(
             outcome: .found, targets: expansion.targets, outside: expansion.outside,
@@ -69,7 +73,9 @@ public struct RecipientResolver: Sendable {
     }
 
     /// Adds what `address` reaches. False when nobody is found.
-    private func expand(_ address: EmailAddress, depth: Int, into expansion: inout Expansion, _ lookup: some AddressLookup) -> Bool {
+    private func expand(
+        _ address: EmailAddress, depth: Int, into expansion: inout Expansion, _ lookup: some AddressLookup
+    ) -> Bool {
         guard depth <= RecipientResolver.maximumDepth else {
             expansion.failure = "more than \(RecipientResolver.maximumDepth) aliases follow each other"
             return true
@@ -89,7 +95,8 @@ public struct RecipientResolver: Sendable {
         if let entry = lookup.entry(localPart: exact, domain: domain) {
             return take(entry, detail: nil, of: address, depth: depth, into: &expansion, lookup)
         }
-        if let separator = local.subaddressSeparator, let split = exact.firstIndex(of: separator), split != exact.startIndex,
+        if let separator = local.subaddressSeparator, let split = exact.firstIndex(of: separator),
+            split != exact.startIndex,
             let entry = lookup.entry(localPart: String(exact[..<split]), domain: domain)
         {
             let written = address.localPart
@@ -109,7 +116,8 @@ public struct RecipientResolver: Sendable {
     }
 
     private func take(
-        _ entry: AddressEntry, detail: String?, of address: EmailAddress, depth: Int, into expansion: inout Expansion, _ lookup: some AddressLookup
+        _ entry: AddressEntry, detail: String?, of address: EmailAddress, depth: Int, into expansion: inout Expansion,
+        _ lookup: some AddressLookup
     ) -> Bool {
         switch entry {
         case .account(let account, let owner):
@@ -137,7 +145,9 @@ public struct DirectoryLookup: AddressLookup {
     public init(_ directory: any DirectoryStore) { self.directory = directory }
 
     public func domain(_ domain: Domain) -> LocalDomain? { directory.domain(domain) }
-    public func entry(localPart: String, domain: Domain) -> AddressEntry? { directory.entry(localPart: localPart, domain: domain) }
+    public func entry(localPart: String, domain: Domain) -> AddressEntry? {
+        directory.entry(localPart: localPart, domain: domain)
+    }
     public func roleFallback() -> (AccountID, EmailAddress)? {
         directory.accounts().filter(\.isAdministrator).min { $0.id < $1.id }.map { ($0.id, $0.address) }
     }

@@ -31,7 +31,8 @@ public struct AcceptedMessage: Sendable {
     public var enforcesQuota: Bool
 
     public init(
-        content: SpooledMessage, summary: StoredSummary, internalDate: Instant, recipients: [Recipient], record: Record, enforcesQuota: Bool
+        content: SpooledMessage, summary: StoredSummary, internalDate: Instant, recipients: [Recipient], record: Record,
+        enforcesQuota: Bool
     ) {
         self.content = content
         self.summary = summary
@@ -70,7 +71,8 @@ public struct RecordQuery: Sendable, Hashable {
     /// Newest first; at most this many.
     public var limit: Int
     public init(
-        code: LookupCode? = nil, messageID: String? = nil, address: String? = nil, since: Instant? = nil, until: Instant? = nil,
+        code: LookupCode? = nil, messageID: String? = nil, address: String? = nil, since: Instant? = nil,
+        until: Instant? = nil,
         kind: Record.Kind? = nil, outcome: Decision.Outcome? = nil, limit: Int = 20
     ) {
         self.code = code

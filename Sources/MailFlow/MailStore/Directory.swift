@@ -14,7 +14,8 @@ public struct Account: Sendable, Hashable {
     /// Mail is taken, logins are refused.
     public var isSuspended: Bool
     public init(
-        id: AccountID, address: EmailAddress, displayName: String, quota: Int64?, usedBytes: Int64, usedMessages: Int64, isAdministrator: Bool,
+        id: AccountID, address: EmailAddress, displayName: String, quota: Int64?, usedBytes: Int64, usedMessages: Int64,
+        isAdministrator: Bool,
         isSuspended: Bool
     ) {
         self.id = id
@@ -53,7 +54,8 @@ public struct Credential: Sendable, Hashable {
     public var createdAt: Instant
     public var lastUsedAt: Instant?
     public init(
-        number: Int64, label: String, argon2id: String, scramSHA256: SCRAMKeys, scramSHA1: SCRAMKeys, createdAt: Instant, lastUsedAt: Instant? = nil
+        number: Int64, label: String, argon2id: String, scramSHA256: SCRAMKeys, scramSHA1: SCRAMKeys,
+        createdAt: Instant, lastUsedAt: Instant? = nil
     ) {
         self.number = number
         self.label = label
@@ -109,7 +111,9 @@ public protocol DirectoryStore: Sendable {
     func removeDomain(_ domain: Domain) async throws(StoreError)
     /// Makes accounts with their standard mailboxes, all in one commit.
     func createAccounts(_ accounts: [NewAccount]) async throws(StoreError) -> [AccountID]
-    func updateAccount(_ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?) async throws(StoreError)
+    func updateAccount(
+        _ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?)
+        async throws(StoreError)
     func removeAccount(_ id: AccountID) async throws(StoreError)
     func putAlias(_ address: EmailAddress, targets: [EmailAddress]) async throws(StoreError)
     func removeAlias(_ address: EmailAddress) async throws(StoreError)
@@ -126,7 +130,10 @@ public struct NewAccount: Sendable {
     public var quota: Int64?
     public var isAdministrator: Bool
     public var credential: Credential?
-    public init(address: EmailAddress, displayName: String = "", quota: Int64? = nil, isAdministrator: Bool = false, credential: Credential?) {
+    public init(
+        address: EmailAddress, displayName: String = "", quota: Int64? = nil, isAdministrator: Bool = false,
+        credential: Credential?
+    ) {
         self.address = address
         self.displayName = displayName
         self.quota = quota

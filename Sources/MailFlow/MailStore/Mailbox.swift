@@ -29,7 +29,8 @@ public struct MailboxInfo: Sendable, Hashable {
     public var keywords: [String]
 
     public init(
-        key: MailboxKey, name: String, uidValidity: UInt32, uidNext: UInt32, highestModSeq: ModSeq, messages: Int, unseen: Int, deleted: Int,
+        key: MailboxKey, name: String, uidValidity: UInt32, uidNext: UInt32, highestModSeq: ModSeq, messages: Int,
+        unseen: Int, deleted: Int,
         size: Int64, subscribed: Bool, specialUse: SpecialUse?, keywords: [String]
     ) {
         self.key = key

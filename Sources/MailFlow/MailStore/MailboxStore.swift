@@ -12,7 +12,8 @@ public protocol MailboxStore: Sendable {
     func mailbox(named name: String, of account: AccountID) async throws(StoreError) -> MailboxInfo
     func mailbox(_ key: MailboxKey) async throws(StoreError) -> MailboxInfo
     /// Makes the mailbox and the levels above it that are missing (RFC 9051 §6.3.4).
-    func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError) -> MailboxInfo
+    func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError)
+        -> MailboxInfo
     /// Deletes a mailbox and its messages; the ones below it stay (RFC 9051 §6.3.5). Not INBOX.
     func deleteMailbox(named name: String, of account: AccountID) async throws(StoreError)
     /// Renames a mailbox and all below it; INBOX's messages move to the new name and INBOX stays (RFC 9051 §6.3.6).
@@ -26,13 +27,17 @@ public protocol MailboxStore: Sendable {
     /// The mailbox's whole index, sorted by UID. Arrays are shared copy-on-write: O(1) when the index is in memory.
     func index(of key: MailboxKey) async throws(StoreError) -> MailboxIndex
     /// What changed after `modSeq`. Cheap when nothing or little did. UIDs at or above `knownUIDNext` are `added`.
-    func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError) -> MailboxChanges
+    func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError)
+        -> MailboxChanges
     /// Summaries of these messages, in the order of `uids`; absent ones are left out.
-    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(uid: UInt32, summary: StoredSummary)]
+    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, summary: StoredSummary
+    )]
     /// Walks summaries of UIDs in `range` in UID order in bounded batches, for SEARCH over large mailboxes: calls `body` with
     /// each batch until it returns false.
     func scanSummaries(
-        in key: MailboxKey, range: ClosedRange<UInt32>, _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
+        in key: MailboxKey, range: ClosedRange<UInt32>,
+        _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
     ) async throws(StoreError)
     func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading
     /// The highest MODSEQ as last committed, without waiting: what a session compares with before it asks for changes.
@@ -85,7 +90,8 @@ public struct MailboxIndex: Sendable {
     public var keywords: [String]
 
     public init(
-        uids: [UInt32] = [], flags: [UInt64] = [], modSeqs: [Int64] = [], internalDates: [Int64] = [], sizes: [UInt32] = [], uidNext: UInt32 = 1,
+        uids: [UInt32] = [], flags: [UInt64] = [], modSeqs: [Int64] = [], internalDates: [Int64] = [],
+        sizes: [UInt32] = [], uidNext: UInt32 = 1,
         highestModSeq: ModSeq = ModSeq(1), keywords: [String] = []
     ) {
         self.uids = uids
@@ -133,7 +139,8 @@ public struct MailboxChanges: Sendable {
     public var keywords: [String]
 
     public init(
-        highestModSeq: ModSeq, uidNext: UInt32, messages: Int, added: [MessageEntry] = [], changed: [MessageEntry] = [], vanished: [UInt32] = [],
+        highestModSeq: ModSeq, uidNext: UInt32, messages: Int, added: [MessageEntry] = [], changed: [MessageEntry] = [],
+        vanished: [UInt32] = [],
         keywords: [String] = []
     ) {
         self.highestModSeq = highestModSeq
@@ -199,7 +206,10 @@ public struct ExpungedMessage: Sendable, Hashable {
     public var size: Int
     public var subject: String
     public var from: String
-    public init(mailboxName: String, mailbox: MailboxID, uid: UInt32, expungedAt: Instant, size: Int, subject: String, from: String) {
+    public init(
+        mailboxName: String, mailbox: MailboxID, uid: UInt32, expungedAt: Instant, size: Int, subject: String,
+        from: String
+    ) {
         self.mailboxName = mailboxName
         self.mailbox = mailbox
         self.uid = uid

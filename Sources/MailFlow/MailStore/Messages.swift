@@ -41,7 +41,8 @@ public struct StoredSummary: Sendable, Hashable {
     public var preview: String
 
     public init(
-        envelope: [UInt8], bodyStructure: [UInt8], subject: String = "", from: String = "", to: String = "", cc: String = "", bcc: String = "",
+        envelope: [UInt8], bodyStructure: [UInt8], subject: String = "", from: String = "", to: String = "",
+        cc: String = "", bcc: String = "",
         messageID: String? = nil, sentDate: Instant? = nil, sentZoneMinutes: Int = 0, preview: String = ""
     ) {
         self.envelope = envelope

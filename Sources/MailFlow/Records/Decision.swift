@@ -39,7 +39,8 @@ public struct Decision: Sendable, Hashable {
     public var remedy: String?
 
     public init(
-        check: String, outcome: Outcome, summary: String, evidence: [Evidence] = [], reference: String? = nil, remedy: String? = nil
+        check: String, outcome: Outcome, summary: String, evidence: [Evidence] = [], reference: String? = nil,
+        remedy: String? = nil
     ) {
         self.check = check
         self.outcome = outcome

@@ -59,7 +59,9 @@ public enum Explanation {
         facts.append(("peer", peer))
         facts.append(("encryption", record.peer.tls.map { "\($0.version), \($0.cipher)" } ?? "none"))
         if let login = record.peer.login { facts.append(("login", login)) }
-        if let sender = record.sender { facts.append(("sender", sender.isEmpty ? "<> (no return path: a bounce or a notice)" : sender)) }
+        if let sender = record.sender {
+            facts.append(("sender", sender.isEmpty ? "<> (no return path: a bounce or a notice)" : sender))
+        }
         if !record.recipients.isEmpty { facts.append(("recipients", record.recipients.joined(separator: ", "))) }
         if let id = record.messageID { facts.append(("message-id", id)) }
         if let size = record.size { facts.append(("size", "\(size) octets")) }
@@ -100,7 +102,8 @@ public enum Explanation {
 
     /// Control characters, which could drive a terminal, as `\u{1B}`; tabs and line ends too, since lines are ours.
     static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || isBidirectional($0) }) else { return text }
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || isBidirectional($0) })
+        else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
             if scalar.properties.generalCategory == .control || isBidirectional(scalar) {

@@ -79,7 +79,9 @@ enum JSONValue: Sendable, Hashable {
 
         private mutating func number() -> JSONValue? {
             let start = position
-            while position < bytes.count, bytes[position] == UInt8(ascii: "-") || (0x30...0x39).contains(bytes[position]) { position += 1 }
+            while position < bytes.count,
+                bytes[position] == UInt8(ascii: "-") || (0x30...0x39).contains(bytes[position])
+            { position += 1 }
             return Int64(String(decoding: bytes[start..<position], as: UTF8.self)).map { .number($0) }
         }
 

@@ -35,7 +35,8 @@ extension Record {
     /// Reads `json()` back; nil when it is not a record. Unknown members are ignored, so that newer records can be read.
     public init?(json: [UInt8]) {
         guard let value = JSONValue(json: json), let code = value["code"]?.text.flatMap({ LookupCode($0) }),
-            let kind = value["kind"]?.text.flatMap({ Kind(rawValue: $0) }), let at = value["at"]?.integer, let service = value["service"]?.text,
+            let kind = value["kind"]?.text.flatMap({ Kind(rawValue: $0) }), let at = value["at"]?.integer,
+            let service = value["service"]?.text,
             let peer = value["peer"], let address = peer["address"]?.text
         else { return nil }
         var tls: TLSParameters?
@@ -82,7 +83,8 @@ extension Decision {
             return parts.count == 2 ? Evidence(parts[0], parts[1]) : nil
         }
         self.init(
-            check: check, outcome: outcome, summary: summary, evidence: evidence ?? [], reference: value["reference"]?.text,
+            check: check, outcome: outcome, summary: summary, evidence: evidence ?? [],
+            reference: value["reference"]?.text,
             remedy: value["remedy"]?.text)
     }
 }
@@ -99,7 +101,9 @@ extension Record.Delivery {
     }
 
     fileprivate init?(_ value: JSONValue) {
-        guard let recipient = value["recipient"]?.text, let outcome = value["outcome"]?.text.flatMap({ Decision.Outcome(rawValue: $0) }) else {
+        guard let recipient = value["recipient"]?.text,
+            let outcome = value["outcome"]?.text.flatMap({ Decision.Outcome(rawValue: $0) })
+        else {
             return nil
         }
         self.init(

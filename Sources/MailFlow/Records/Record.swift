@@ -43,7 +43,10 @@ public struct Record: Sendable, Hashable {
         /// The UID that it got there.
         public var uid: UInt32?
         public var outcome: Decision.Outcome
-        public init(recipient: String, finalAddress: String? = nil, mailbox: String? = nil, uid: UInt32? = nil, outcome: Decision.Outcome) {
+        public init(
+            recipient: String, finalAddress: String? = nil, mailbox: String? = nil, uid: UInt32? = nil,
+            outcome: Decision.Outcome
+        ) {
             self.recipient = recipient
             self.finalAddress = finalAddress
             self.mailbox = mailbox
@@ -72,8 +75,10 @@ public struct Record: Sendable, Hashable {
     public var reply: String?
 
     public init(
-        code: LookupCode, kind: Kind, at: Instant, service: String, peer: Peer, sender: String? = nil, recipients: [String] = [],
-        messageID: String? = nil, size: Int? = nil, decisions: [Decision] = [], deliveries: [Delivery] = [], reply: String? = nil
+        code: LookupCode, kind: Kind, at: Instant, service: String, peer: Peer, sender: String? = nil,
+        recipients: [String] = [],
+        messageID: String? = nil, size: Int? = nil, decisions: [Decision] = [], deliveries: [Delivery] = [],
+        reply: String? = nil
     ) {
         self.code = code
         self.kind = kind

@@ -77,7 +77,11 @@ struct SequenceDiagram {
         return line
     }
 
-    private func padded(_ text: String) -> String { text + String(repeating: " ", count: max(0, SequenceDiagram.gap - text.count)) }
+    private func padded(_ text: String) -> String {
+        text + String(repeating: " ", count: max(0, SequenceDiagram.gap - text.count))
+    }
 
-    private func clipped(_ text: String, to width: Int) -> String { text.count <= width ? text : text.prefix(width - 1) + "…" }
+    private func clipped(_ text: String, to width: Int) -> String {
+        text.count <= width ? text : text.prefix(width - 1) + "…"
+    }
 }

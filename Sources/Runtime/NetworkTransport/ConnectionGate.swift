@@ -38,7 +38,9 @@ public final class ConnectionGate: Sendable {
             if state.isClosing { return .closing }
             if state.count >= limits.connections { return .tooMany(limit: limits.connections) }
             let fromAddress = state.byAddress[address, default: 0]
-            if fromAddress >= limits.connectionsPerAddress { return .tooManyFromAddress(limit: limits.connectionsPerAddress) }
+            if fromAddress >= limits.connectionsPerAddress {
+                return .tooManyFromAddress(limit: limits.connectionsPerAddress)
+            }
             state.count += 1
             state.byAddress[address] = fromAddress + 1
             return nil

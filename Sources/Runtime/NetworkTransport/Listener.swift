@@ -65,7 +65,10 @@ public final class Listener: Sendable {
             let bootstrap = ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536))
+                .childChannelOption(
+                    .recvAllocator,
+                    value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+                )
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
                 .childChannelInitializer { channel in
@@ -80,18 +83,21 @@ public final class Listener: Sendable {
                         bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     channels.append(try await bootstrap.bind(host: host, port: port).get())
                 case .unix(let path):
-                    channels.append(try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())
+                    channels.append(
+                        try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())
                 }
             } catch {
                 for channel in channels { try? await channel.close() }
-                throw BindError(endpoint: endpoint, reason: (error as? IOError).map { errorText($0.errnoCode) } ?? "\(error)")
+                throw BindError(
+                    endpoint: endpoint, reason: (error as? IOError).map { errorText($0.errnoCode) } ?? "\(error)")
             }
         }
         return Listener(channels: channels, gate: gate)
     }
 
     private static func setUp<Session: ConnectionSession>(
-        _ channel: any Channel, options: Options, gate: ConnectionGate, tls: TLSContextBox?, makeSession: @Sendable (Connection) -> Session
+        _ channel: any Channel, options: Options, gate: ConnectionGate, tls: TLSContextBox?,
+        makeSession: @Sendable (Connection) -> Session
     ) throws {
         let number = connectionNumbers.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = Connection(channel: channel, number: number, service: options.service, tlsContext: tls)

@@ -18,7 +18,9 @@ public struct ServerTLS: Sendable {
         do { chain = try NIOSSLCertificate.fromPEMBytes(certificates) } catch {
             throw TLSConfigurationError(reason: "the certificate is not readable PEM: \(error)")
         }
-        guard let leaf = chain.first else { throw TLSConfigurationError(reason: "the certificate file holds no certificate") }
+        guard let leaf = chain.first else {
+            throw TLSConfigurationError(reason: "the certificate file holds no certificate")
+        }
         let privateKey: NIOSSLPrivateKey
         do { privateKey = try NIOSSLPrivateKey(bytes: key, format: .pem) } catch {
             throw TLSConfigurationError(reason: "the private key is not readable PEM: \(error)")

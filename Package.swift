@@ -106,6 +106,7 @@ let package = Package(
             path: "Sources/Server/martlet", exclude: ["README.md"], swiftSettings: settings),
         // Tests
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
+        tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records"]),
         tests("Records", ["MartletCore", "Records"]),
         tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
     ]

@@ -1,0 +1,189 @@
+import MartletCore
+
+/// The whole configuration as plain values, passed by value to each server. Made from `ConfigurationSettings`, where every
+/// bound was checked; what needs two keys at once is checked here.
+package struct Configuration: Sendable {
+    package struct Server: Sendable {
+        /// nil: the machine's own name.
+        package var hostname: Domain?
+        package var dataDirectory: String
+        /// 0: one a processor.
+        package var threads: Int
+        package var shutdownPatience: Duration
+    }
+
+    package struct Listeners: Sendable {
+        package var smtp: [ListenAddress]
+        package var submission: [ListenAddress]
+        package var submissions: [ListenAddress]
+        package var lmtp: [ListenAddress]
+        package var imap: [ListenAddress]
+        package var imaps: [ListenAddress]
+        package var pop3: [ListenAddress]
+        package var pop3s: [ListenAddress]
+
+        /// Services by name with their addresses, in the order of the reference.
+        package var all: [(service: String, addresses: [ListenAddress])] {
+            [
+                ("smtp", smtp), ("submission", submission), ("submissions", submissions), ("lmtp", lmtp), ("imap", imap), ("imaps", imaps),
+                ("pop3", pop3), ("pop3s", pop3s),
+            ]
+        }
+    }
+
+    /// Paths of PEM files; nil: a certificate by the server's own authority.
+    package struct TLS: Sendable {
+        package var certificate: String
+        package var key: String
+    }
+
+    package struct SMTP: Sendable {
+        package var maximumMessageSize: Int
+        package var maximumRecipients: Int
+        package var maximumErrors: Int
+        package var commandTimeout: Duration
+        package var dataTimeout: Duration
+        /// Octets a second; 0: any.
+        package var minimumDataRate: Int
+        package var maximumReceived: Int
+        package var maximumConnections: Int
+        package var maximumConnectionsPerAddress: Int
+    }
+
+    package struct LMTP: Sendable {
+        package var maximumConnections: Int
+    }
+
+    package struct IMAP: Sendable {
+        package var idleTimeout: Duration
+        package var loginTimeout: Duration
+        package var appendLimit: Int
+        package var maximumConnections: Int
+        package var maximumConnectionsPerAddress: Int
+    }
+
+    package struct POP3: Sendable {
+        package var idleTimeout: Duration
+        package var maximumConnections: Int
+        package var maximumConnectionsPerAddress: Int
+    }
+
+    package struct Authentication: Sendable {
+        package var allowsPlaintextFromLoopback: Bool
+        package var cacheLifetime: Duration
+        package var slowsDownFailures: Bool
+    }
+
+    package struct Store: Sendable {
+        package var expungeRetention: Duration
+        /// nil: no limit.
+        package var defaultQuota: Int64?
+    }
+
+    package struct Log: Sendable {
+        /// One of the names of `log.level`.
+        package var level: String
+        package var isJSON: Bool
+    }
+
+    package var server: Server
+    package var listeners: Listeners
+    package var tls: TLS?
+    package var smtp: SMTP
+    package var lmtp: LMTP
+    package var imap: IMAP
+    package var pop3: POP3
+    package var authentication: Authentication
+    /// nil: no subaddressing.
+    package var subaddressSeparator: Character?
+    package var recordsKeepDays: Int
+    package var store: Store
+    package var log: Log
+
+    /// - Throws: what is wrong between keys that are right by themselves.
+    package init(_ settings: ConfigurationSettings) throws(ConfigurationErrors) {
+        server = Server(
+            hostname: Domain(settings.text("server.hostname")), dataDirectory: settings.text("server.data-directory"),
+            threads: settings.integer("server.threads"), shutdownPatience: settings.duration("server.shutdown-patience") ?? .zero)
+        listeners = Listeners(
+            smtp: settings.addresses("listeners.smtp"), submission: settings.addresses("listeners.submission"),
+            submissions: settings.addresses("listeners.submissions"), lmtp: settings.addresses("listeners.lmtp"),
+            imap: settings.addresses("listeners.imap"), imaps: settings.addresses("listeners.imaps"),
+            pop3: settings.addresses("listeners.pop3"), pop3s: settings.addresses("listeners.pop3s"))
+        let certificate = settings.text("tls.certificate")
+        let key = settings.text("tls.key")
+        tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
+        smtp = SMTP(
+            maximumMessageSize: Int(settings.byteCount("smtp.max-message-size") ?? 0), maximumRecipients: settings.integer("smtp.max-recipients"),
+            maximumErrors: settings.integer("smtp.max-errors"), commandTimeout: settings.duration("smtp.command-timeout") ?? .zero,
+            dataTimeout: settings.duration("smtp.data-timeout") ?? .zero, minimumDataRate: Int(settings.byteCount("smtp.min-data-rate") ?? 0),
+            maximumReceived: settings.integer("smtp.max-received"), maximumConnections: settings.integer("smtp.max-connections"),
+            maximumConnectionsPerAddress: settings.integer("smtp.max-connections-per-address"))
+        lmtp = LMTP(maximumConnections: settings.integer("lmtp.max-connections"))
+        imap = IMAP(
+            idleTimeout: settings.duration("imap.idle-timeout") ?? .zero, loginTimeout: settings.duration("imap.login-timeout") ?? .zero,
+            appendLimit: Int(settings.byteCount("imap.append-limit") ?? 0), maximumConnections: settings.integer("imap.max-connections"),
+            maximumConnectionsPerAddress: settings.integer("imap.max-connections-per-address"))
+        pop3 = POP3(
+            idleTimeout: settings.duration("pop3.idle-timeout") ?? .zero, maximumConnections: settings.integer("pop3.max-connections"),
+            maximumConnectionsPerAddress: settings.integer("pop3.max-connections-per-address"))
+        authentication = Authentication(
+            allowsPlaintextFromLoopback: settings.boolean("auth.plaintext-from-loopback"),
+            cacheLifetime: settings.duration("auth.cache-ttl") ?? .zero, slowsDownFailures: settings.boolean("auth.delay"))
+        subaddressSeparator = settings.text("addresses.subaddress-separator").first
+        recordsKeepDays = settings.integer("records.keep-days")
+        store = Store(
+            expungeRetention: settings.duration("store.expunge-retention") ?? .zero, defaultQuota: settings.byteCount("store.quota-default"))
+        log = Log(level: settings.text("log.level"), isJSON: settings.text("log.format") == "json")
+        let issues = Configuration.conflicts(settings, listeners)
+        guard issues.isEmpty else { throw ConfigurationErrors(issues) }
+    }
+
+    private static func conflicts(_ settings: ConfigurationSettings, _ listeners: Listeners) -> [ConfigurationIssue] {
+        var issues: [ConfigurationIssue] = []
+        let certificate = settings["tls.certificate"]
+        let key = settings["tls.key"]
+        if certificate.text.isEmpty != key.text.isEmpty {
+            let given = certificate.text.isEmpty ? key : certificate
+            let missing = certificate.text.isEmpty ? certificate : key
+            issues.append(
+                ConfigurationIssue(
+                    given.origin, "\(given.key.name) is set and \(missing.key.name) is not",
+                    remedy: "set \(missing.key.name) too, or neither for a certificate by the server's own authority"))
+        }
+        if settings.text("server.data-directory").isEmpty {
+            issues.append(
+                ConfigurationIssue(settings["server.data-directory"].origin, "server.data-directory is empty", remedy: "name a directory"))
+        }
+        var services: [ListenAddress: String] = [:]
+        for (service, addresses) in listeners.all {
+            for address in addresses {
+                if let other = services[address] {
+                    issues.append(
+                        ConfigurationIssue(
+                            settings["listeners.\(service)"].origin, "listeners.\(service) and listeners.\(other) both want \(address)",
+                            remedy: "give one of them another port"))
+                }
+                services[address] = service
+            }
+        }
+        if listeners.all.allSatisfy(\.addresses.isEmpty) {
+            issues.append(
+                ConfigurationIssue(
+                    settings["listeners.smtp"].origin, "every listener is switched off", remedy: "give one of listeners.* an address"))
+        }
+        return issues
+    }
+}
+
+extension Configuration {
+    /// Reads and checks everything.
+    /// - Throws: every mistake at once.
+    package static func load(
+        preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil, environment: [String: String] = [:],
+        overrides: [String] = []
+    ) throws(ConfigurationErrors) -> (configuration: Configuration, settings: ConfigurationSettings) {
+        let settings = try ConfigurationSettings(preset: preset, file: file, environment: environment, overrides: overrides)
+        return (try Configuration(settings), settings)
+    }
+}

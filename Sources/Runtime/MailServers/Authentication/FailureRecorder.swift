@@ -1,0 +1,99 @@
+internal import MailStore
+internal import MartletCore
+internal import Records
+internal import Synchronization
+
+/// Writes records of failed logins, one an address and minute: the first at once, the number of the others with the next.
+final class FailureRecorder: Sendable {
+    static let interval = Duration.seconds(60)
+    /// Addresses that are remembered.
+    static let maximumAddresses = 16_384
+    /// Records a minute from all addresses together; what is more is counted only.
+    static let recordsPerInterval = 600
+
+    private struct Window {
+        var since: Instant
+        var unwritten: Int
+        var code: LookupCode
+    }
+
+    private struct State {
+        var windows: [String: Window] = [:]
+        var globalSince = Instant(microseconds: 0)
+        var globalCount = 0
+        var globalUnwritten = 0
+    }
+
+    private let records: (any RecordStore)?
+    private let codes: LookupCodes
+    private let state = Mutex(State())
+
+    init(records: (any RecordStore)?, codes: LookupCodes) {
+        self.records = records
+        self.codes = codes
+    }
+
+    /// Returns the code of the record that tells of this failure, or of the one that will be followed by its count.
+    func record(_ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, now: Instant) -> LookupCode? {
+        guard let records else { return nil }
+        let address = throttledAddress(peer.address)
+        let step = state.withLock { state -> (code: LookupCode, before: Int, isNew: Bool)? in
+            if var window = state.windows[address], window.since <= now, now - window.since < FailureRecorder.interval {
+                window.unwritten += 1
+                state.windows[address] = window
+                return (window.code, 0, false)
+            }
+            if now < state.globalSince || now - state.globalSince >= FailureRecorder.interval {
+                state.globalSince = now
+                state.globalCount = 0
+            }
+            guard state.globalCount < FailureRecorder.recordsPerInterval else {
+                state.globalUnwritten += 1
+                return nil
+            }
+            state.globalCount += 1
+            if state.windows.count >= FailureRecorder.maximumAddresses {
+                let old = state.windows.filter { now - $0.value.since >= FailureRecorder.interval }
+                for (key, window) in old {
+                    state.globalUnwritten += window.unwritten
+                    state.windows[key] = nil
+                }
+            }
+            let before = (state.windows[address]?.unwritten ?? 0) + state.globalUnwritten
+            state.globalUnwritten = 0
+            let code = codes.next(at: now)
+            if state.windows.count < FailureRecorder.maximumAddresses || state.windows[address] != nil {
+                state.windows[address] = Window(since: now, unwritten: 0, code: code)
+            }
+            return (code, before, true)
+        }
+        guard let step else { return nil }
+        guard step.isNew else { return step.code }
+        let record = FailureRecorder.makeRecord(step.code, failure, login: login, mechanism: mechanism, peer: peer, before: step.before, now: now)
+        Task { try? await records.write(record) }
+        return step.code
+    }
+
+    private static func makeRecord(
+        _ code: LookupCode, _ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, before: Int, now: Instant
+    ) -> Record {
+        var evidence: [Decision.Evidence] = [
+            .init("login", String(login.prefix(320))), .init("mechanism", mechanism), .init("reason", failure.reason),
+        ]
+        if before > 0 { evidence.append(.init("earlier failures without a record", "\(before)")) }
+        let remedy =
+            switch failure.kind {
+            case .wrongCredentials: "Use the account's full address and its password or an app password; `martlet account` sets a new one."
+            case .suspended: "`martlet account` takes the suspension back."
+            case .encryptionRequired: "Switch on TLS in the client."
+            case .malformed, .cancelled, .unknownMechanism, .unavailable: nil as String?
+            }
+        let decision = Decision(
+            check: "authentication", outcome: failure.isTemporary ? .defer : .refuse, summary: "The login was refused: \(failure.reason).",
+            evidence: evidence, reference: "RFC 4422 §3.6", remedy: remedy)
+        return Record(
+            code: code, kind: .login, at: now, service: peer.service,
+            peer: Record.Peer(address: peer.address, tls: peer.tls, login: String(login.prefix(320))), decisions: [decision],
+            reply: failure.publicText)
+    }
+}

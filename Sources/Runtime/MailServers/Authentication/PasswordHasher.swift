@@ -1,0 +1,80 @@
+internal import MailStore
+internal import MartletCore
+internal import NIOPosix
+internal import SASLMechanisms
+internal import Synchronization
+
+/// Verifies passwords on threads of its own: argon2id takes 19 MiB and tens of milliseconds, so that no event loop may do it
+/// and only few may run at once. Who comes when too many wait is told to try later.
+final class PasswordHasher: Sendable {
+    /// argon2id computations at once: 2 × 19 MiB.
+    static let threads = 2
+
+    enum Verdict: Sendable, Hashable {
+        case right(credentialNumber: Int64)
+        case wrong
+        case busy
+        case failed(code: Int32)
+    }
+
+    private let pool: NIOThreadPool
+    private let maximumWaiting: Int
+    private let waiting = Atomic<Int>(0)
+
+    init(maximumWaiting: Int) {
+        self.maximumWaiting = maximumWaiting
+        pool = NIOThreadPool(numberOfThreads: PasswordHasher.threads)
+        pool.start()
+    }
+
+    deinit { pool.shutdownGracefully { _ in } }
+
+    /// Whether `password` (prepared) is one of `credentials`. Without credentials, or when the password is unusable, the
+    /// same work is done on a decoy, so that time does not tell who exists.
+    func verify(_ password: Secret?, against credentials: [Credential]) async -> Verdict {
+        let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
+        defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
+        guard count <= maximumWaiting else { return .busy }
+        let pool = self.pool
+        return await withCheckedContinuation { continuation in
+            pool.submit { state in
+                guard case .active = state else { return continuation.resume(returning: .busy) }
+                continuation.resume(returning: PasswordHasher.judge(password, credentials))
+            }
+        }
+    }
+
+    private static func judge(_ password: Secret?, _ credentials: [Credential]) -> Verdict {
+        guard let password, !credentials.isEmpty else {
+            _ = Argon2.verify(Secret("decoy"), encoded: decoy)
+            return .wrong
+        }
+        var failure: Int32?
+        for candidate in candidates(password, credentials) {
+            switch Argon2.verify(password, encoded: candidate.argon2id) {
+            case .right: return .right(credentialNumber: candidate.number)
+            case .wrong: continue
+            case .failed(let code): failure = code
+            }
+        }
+        return failure.map { .failed(code: $0) } ?? .wrong
+    }
+
+    /// Which credentials argon2id is tried on. With several that share their SCRAM salt, one PBKDF2 tells which of them it
+    /// can be: a dozen app passwords do not make a login a dozen times as dear. When it is none, one is tried all the same.
+    private static func candidates(_ password: Secret, _ credentials: [Credential]) -> [Credential] {
+        guard credentials.count > 1 else { return credentials }
+        let model = credentials[0].scramSHA256
+        let alike = credentials.filter { $0.scramSHA256.salt == model.salt && $0.scramSHA256.iterations == model.iterations }
+        guard alike.count > 1, let keys = SCRAMHash.sha256.keys(password: password, salt: model.salt, iterations: model.iterations) else {
+            return credentials
+        }
+        let others = credentials.filter { $0.scramSHA256.salt != model.salt || $0.scramSHA256.iterations != model.iterations }
+        let matching = alike.filter { isEqualInConstantTime($0.scramSHA256.storedKey, keys.storedKey) }
+        return (matching.isEmpty ? [alike[0]] : matching) + others
+    }
+
+    /// A hash of nothing that anybody knows, with the present parameters.
+    private static let decoy: String =
+        Argon2.hash(Secret(CredentialMaker.randomBytes(32)), salt: CredentialMaker.randomBytes(16)) ?? ""
+}

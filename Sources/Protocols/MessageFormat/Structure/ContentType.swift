@@ -1,0 +1,176 @@
+internal import MartletBytes
+
+/// Parameters of a Content field, in order, names in lower case, values as they stand (unquoted, not decoded).
+public struct ContentParameters: Sendable, Hashable {
+    public struct Parameter: Sendable, Hashable {
+        public var name: String
+        public var value: [UInt8]
+    }
+
+    public var list: [Parameter]
+
+    public init(_ list: [Parameter] = []) { self.list = list }
+
+    /// The value as it stands; nil when absent. The first of several counts.
+    public subscript(name: String) -> [UInt8]? { list.first { $0.name == name }?.value }
+
+    /// The value in UTF-8 with RFC 2231 continuations joined and charsets decoded; RFC 2047 words, which have no business here
+    /// but are common, are decoded too.
+    public func decoded(_ name: String) -> String? { ParameterDecoding.decode(name, in: list) }
+}
+
+/// A Content-Type (RFC 2045 §5.1): type and subtype in lower case.
+public struct ContentType: Sendable, Hashable {
+    public var type: String
+    public var subtype: String
+    public var parameters: ContentParameters
+
+    public init(type: String, subtype: String, parameters: ContentParameters = ContentParameters()) {
+        self.type = type
+        self.subtype = subtype
+        self.parameters = parameters
+    }
+
+    /// RFC 2045 §5.2: what a message without a readable Content-Type is.
+    public static let plainText = ContentType(
+        type: "text", subtype: "plain", parameters: ContentParameters([.init(name: "charset", value: Array("us-ascii".utf8))]))
+    /// RFC 2046 §5.1.5: the default inside multipart/digest.
+    public static let message = ContentType(type: "message", subtype: "rfc822")
+
+    /// message/rfc822 (RFC 2046 §5.2.1) or message/global (RFC 6532 §3.7).
+    public var isMessage: Bool { type == "message" && (subtype == "rfc822" || subtype == "global") }
+
+    /// Reads a field's value; nil when there is no `type/subtype`.
+    static func parse(_ value: UnsafeRawBufferPointer, limits: MessageLimits) -> ContentType? {
+        var reader = ContentFieldReader(value, limits: limits)
+        guard let type = reader.token(), reader.take(UInt8(ascii: "/")), let subtype = reader.token() else { return nil }
+        return ContentType(type: type, subtype: subtype, parameters: ContentParameters(reader.parameters()))
+    }
+}
+
+/// A Content-Disposition (RFC 2183): the word in lower case, and parameters.
+public struct ContentDisposition: Sendable, Hashable {
+    public var kind: String
+    public var parameters: ContentParameters
+
+    static func parse(_ value: UnsafeRawBufferPointer, limits: MessageLimits) -> ContentDisposition? {
+        var reader = ContentFieldReader(value, limits: limits)
+        guard let kind = reader.token() else { return nil }
+        return ContentDisposition(kind: kind, parameters: ContentParameters(reader.parameters()))
+    }
+}
+
+/// Reads tokens, quoted strings and parameters of RFC 2045 §5.1, through comments and folding, forgiving what is common.
+struct ContentFieldReader {
+    private let bytes: UnsafeRawBufferPointer
+    private var position = 0
+    private let limits: MessageLimits
+    /// Levels of comments inside comments (RFC 5322 §3.2.2) that are followed.
+    private static let maximumCommentDepth = 16
+
+    init(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
+
+    mutating func take(_ byte: UInt8) -> Bool {
+        skipSpace()
+        guard position < bytes.count, bytes[position] == byte else { return false }
+        position += 1
+        return true
+    }
+
+    /// A token in lower case; nil when none stands here.
+    mutating func token() -> String? {
+        skipSpace()
+        let start = position
+        while position < bytes.count, Self.isTokenByte(bytes[position]) { position += 1 }
+        guard position > start else { return nil }
+        return String(decoding: ASCII.lowercased(bytes[start..<position]), as: UTF8.self)
+    }
+
+    /// All parameters up to the end or the limit. A parameter that cannot be read is skipped to the next semicolon.
+    mutating func parameters() -> [ContentParameters.Parameter] {
+        var list: [ContentParameters.Parameter] = []
+        while list.count < limits.maximumParameters {
+            skipSpace()
+            guard position < bytes.count else { break }
+            if bytes[position] == UInt8(ascii: ";") {
+                position += 1
+                continue
+            }
+            let start = position
+            if let name = token(), take(UInt8(ascii: "=")), let value = value() {
+                list.append(.init(name: name, value: value))
+            } else {
+                position = max(position, start)
+                guard let semicolon = bytes.firstIndex(ofByte: UInt8(ascii: ";"), from: position) else { break }
+                position = semicolon + 1
+            }
+        }
+        return list
+    }
+
+    /// A quoted string, or everything up to a semicolon or space.
+    private mutating func value() -> [UInt8]? {
+        skipSpace()
+        guard position < bytes.count else { return nil }
+        var value: [UInt8] = []
+        if bytes[position] == UInt8(ascii: "\"") {
+            position += 1
+            while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+                if bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count { position += 1 }
+                if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed, value.count < limits.maximumParameterBytes {
+                    value.append(bytes[position])
+                }
+                position += 1
+            }
+            position = min(position + 1, bytes.count)
+            return value
+        }
+        while position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] > 0x20, bytes[position] != UInt8(ascii: "(") {
+            if value.count < limits.maximumParameterBytes { value.append(bytes[position]) }
+            position += 1
+        }
+        return value
+    }
+
+    private mutating func skipSpace() {
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: "(") {
+                skipComment()
+            } else if byte <= 0x20 {
+                position += 1
+            } else {
+                return
+            }
+        }
+    }
+
+    private mutating func skipComment() {
+        var depth = 0
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "("): depth += 1
+            case UInt8(ascii: ")"): depth -= 1
+            case UInt8(ascii: "\\"): position += 1
+            default: break
+            }
+            position = min(position + 1, bytes.count)
+            if depth == 0 || depth > Self.maximumCommentDepth { return }
+        }
+    }
+
+    /// RFC 2045 §5.1 token, with 8-bit let through.
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x7F: false
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: ";"),
+            UInt8(ascii: ":"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "?"),
+            UInt8(ascii: "="):
+            false
+        default: true
+        }
+    }
+}

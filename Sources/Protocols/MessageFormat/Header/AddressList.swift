@@ -101,7 +101,9 @@ private struct AddressParser {
                     pending.words.append(bytes[position])
                     position += 1
                 }
-                if position < bytes.count, bytes[position] == UInt8(ascii: ":"), isInGroup || pending.at != nil || pending.angle != nil {
+                if position < bytes.count, bytes[position] == UInt8(ascii: ":"),
+                    isInGroup || pending.at != nil || pending.angle != nil
+                {
                     pending.words.append(bytes[position])
                     position += 1
                 }
@@ -116,7 +118,8 @@ private struct AddressParser {
 
     /// Words of a name are separated by one space; around the `@` and dots of an address spaces are obsolete and vanish.
     private func separate(_ pending: inout Pending, _ spaceBefore: Bool) {
-        guard spaceBefore, let last = pending.words.last, last != UInt8(ascii: "@"), last != UInt8(ascii: "."), pending.at == nil,
+        guard spaceBefore, let last = pending.words.last, last != UInt8(ascii: "@"), last != UInt8(ascii: "."),
+            pending.at == nil,
             bytes[position] != UInt8(ascii: ".")
         else { return }
         pending.words.append(ASCII.space)
@@ -144,7 +147,9 @@ private struct AddressParser {
             route = Array(rest[..<colon])
             rest = rest[(colon + 1)...]
         }
-        guard let at = rest.lastIndex(of: UInt8(ascii: "@")) else { return .mailbox(name: name, route: route, local: Array(rest), domain: []) }
+        guard let at = rest.lastIndex(of: UInt8(ascii: "@")) else {
+            return .mailbox(name: name, route: route, local: Array(rest), domain: [])
+        }
         return .mailbox(name: name, route: route, local: Array(rest[..<at]), domain: Array(rest[(at + 1)...]))
     }
 
@@ -170,7 +175,9 @@ private struct AddressParser {
         var text: [UInt8] = []
         while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
             if bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count { position += 1 }
-            if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed { text.append(bytes[position]) }
+            if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed {
+                text.append(bytes[position])
+            }
             position += 1
         }
         position = min(position + 1, bytes.count)
@@ -202,7 +209,8 @@ private struct AddressParser {
 
     private static func isSpecial(_ byte: UInt8) -> Bool {
         switch byte {
-        case 0...0x20, UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("),
+        case 0...0x20, UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "("),
             UInt8(ascii: "\""), UInt8(ascii: "@"):
             true
         default: false

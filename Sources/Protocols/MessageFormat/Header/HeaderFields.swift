@@ -41,7 +41,9 @@ public struct HeaderFields: Sequence, IteratorProtocol {
             }
             position = lineEnd
             fieldsLeft -= 1
-            guard let colon = bytes.firstIndex(ofByte: UInt8(ascii: ":"), from: start), colon < lineEnd else { continue }
+            guard let colon = bytes.firstIndex(ofByte: UInt8(ascii: ":"), from: start), colon < lineEnd else {
+                continue
+            }
             var nameEnd = colon
             while nameEnd > start, ASCII.isSpaceOrTab(bytes[nameEnd - 1]) { nameEnd -= 1 }
             guard nameEnd > start, Self.isName(bytes, start..<nameEnd) else { continue }
@@ -55,7 +57,8 @@ public struct HeaderFields: Sequence, IteratorProtocol {
 
     /// Whether `field` has this name, which is given in lower case.
     public func isNamed(_ field: HeaderField, _ lowercaseName: StaticString) -> Bool {
-        field.name.count == lowercaseName.utf8CodeUnitCount && bytes.hasPrefixIgnoringCase(lowercaseName, at: field.name.lowerBound)
+        field.name.count == lowercaseName.utf8CodeUnitCount
+            && bytes.hasPrefixIgnoringCase(lowercaseName, at: field.name.lowerBound)
     }
 
     /// The value with its folding undone and spaces at both ends removed (RFC 5322 §2.2.3).
@@ -80,7 +83,9 @@ public struct HeaderFields: Sequence, IteratorProtocol {
 
     /// The index behind the line end, or `limit`.
     static func endOfLine(_ bytes: UnsafeRawBufferPointer, from start: Int, limit: Int) -> Int {
-        guard let lineFeed = bytes.firstIndex(ofByte: ASCII.lineFeed, from: start), lineFeed < limit else { return limit }
+        guard let lineFeed = bytes.firstIndex(ofByte: ASCII.lineFeed, from: start), lineFeed < limit else {
+            return limit
+        }
         return lineFeed + 1
     }
 

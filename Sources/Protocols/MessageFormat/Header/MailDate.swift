@@ -26,12 +26,15 @@ public struct MailDate: Sendable, Hashable {
         guard var year = ASCII.number(yearText, limit: 9_999).map({ Int($0) }) else { return nil }
         if yearText.count == 2 { year += year < 50 ? 2000 : 1900 } else if yearText.count == 3 { year += 1900 }
         let clock = words.removeFirst().split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        guard clock.count == 2 || clock.count == 3, let hour = ASCII.number(clock[0], limit: 23), let minute = ASCII.number(clock[1], limit: 59)
+        guard clock.count == 2 || clock.count == 3, let hour = ASCII.number(clock[0], limit: 23),
+            let minute = ASCII.number(clock[1], limit: 59)
         else { return nil }
         // A leap second is the one before it.
         guard let second = clock.count == 3 ? ASCII.number(clock[2], limit: 60) : 0 else { return nil }
         let zone = words.first.map { zoneMinutes($0) } ?? 0
-        let local = Instant(year: year, month: month + 1, day: Int(day), hour: Int(hour), minute: Int(minute), second: Int(min(second, 59)))
+        let local = Instant(
+            year: year, month: month + 1, day: Int(day), hour: Int(hour), minute: Int(minute),
+            second: Int(min(second, 59)))
         return MailDate(instant: local + .seconds(-60 * zone), zoneMinutes: zone)
     }
 
@@ -43,7 +46,8 @@ public struct MailDate: Sendable, Hashable {
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let sign = zoneMinutes < 0 ? "-" : "+"
         let zone = abs(zoneMinutes)
-        return "\(weekday), \(day) \(Self.months[month - 1]) \(year) \(two(hour)):\(two(minute)):\(two(second)) \(sign)\(two(zone / 60))\(two(zone % 60))"
+        return
+            "\(weekday), \(day) \(Self.months[month - 1]) \(year) \(two(hour)):\(two(minute)):\(two(second)) \(sign)\(two(zone / 60))\(two(zone % 60))"
     }
 
     /// Words between spaces and commas, comments left out, at most 8.
@@ -53,7 +57,8 @@ public struct MailDate: Sendable, Hashable {
         var depth = 0
         for byte in value.prefix(256) {
             if byte == UInt8(ascii: "(") { depth += 1 }
-            let isSeparator = byte <= 0x20 || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "(") || byte == UInt8(ascii: ")")
+            let isSeparator =
+                byte <= 0x20 || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "(") || byte == UInt8(ascii: ")")
             if depth == 0, !isSeparator {
                 word.append(byte)
             } else if !word.isEmpty {
@@ -68,7 +73,8 @@ public struct MailDate: Sendable, Hashable {
     }
 
     private static let namedZones: [String: Int] = [
-        "UT": 0, "GMT": 0, "UTC": 0, "Z": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420,
+        "UT": 0, "GMT": 0, "UTC": 0, "Z": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420,
+        "MDT": -360, "PST": -480, "PDT": -420,
     ]
 
     private static func zoneMinutes(_ word: [UInt8]) -> Int {

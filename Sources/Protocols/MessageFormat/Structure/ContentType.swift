@@ -33,7 +33,8 @@ public struct ContentType: Sendable, Hashable {
 
     /// RFC 2045 §5.2: what a message without a readable Content-Type is.
     public static let plainText = ContentType(
-        type: "text", subtype: "plain", parameters: ContentParameters([.init(name: "charset", value: Array("us-ascii".utf8))]))
+        type: "text", subtype: "plain",
+        parameters: ContentParameters([.init(name: "charset", value: Array("us-ascii".utf8))]))
     /// RFC 2046 §5.1.5: the default inside multipart/digest.
     public static let message = ContentType(type: "message", subtype: "rfc822")
 
@@ -43,7 +44,9 @@ public struct ContentType: Sendable, Hashable {
     /// Reads a field's value; nil when there is no `type/subtype`.
     static func parse(_ value: UnsafeRawBufferPointer, limits: MessageLimits) -> ContentType? {
         var reader = ContentFieldReader(value, limits: limits)
-        guard let type = reader.token(), reader.take(UInt8(ascii: "/")), let subtype = reader.token() else { return nil }
+        guard let type = reader.token(), reader.take(UInt8(ascii: "/")), let subtype = reader.token() else {
+            return nil
+        }
         return ContentType(type: type, subtype: subtype, parameters: ContentParameters(reader.parameters()))
     }
 }
@@ -120,7 +123,9 @@ struct ContentFieldReader {
             position += 1
             while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
                 if bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count { position += 1 }
-                if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed, value.count < limits.maximumParameterBytes {
+                if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed,
+                    value.count < limits.maximumParameterBytes
+                {
                     value.append(bytes[position])
                 }
                 position += 1
@@ -128,7 +133,9 @@ struct ContentFieldReader {
             position = min(position + 1, bytes.count)
             return value
         }
-        while position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] > 0x20, bytes[position] != UInt8(ascii: "(") {
+        while position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] > 0x20,
+            bytes[position] != UInt8(ascii: "(")
+        {
             if value.count < limits.maximumParameterBytes { value.append(bytes[position]) }
             position += 1
         }
@@ -166,8 +173,10 @@ struct ContentFieldReader {
     private static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case 0...0x20, 0x7F: false
-        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: ";"),
-            UInt8(ascii: ":"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "?"),
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "@"),
+            UInt8(ascii: ","), UInt8(ascii: ";"),
+            UInt8(ascii: ":"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["),
+            UInt8(ascii: "]"), UInt8(ascii: "?"),
             UInt8(ascii: "="):
             false
         default: true

@@ -34,7 +34,9 @@ public struct MessageStructure: Sendable, Hashable {
         /// Header and body.
         public var wholeRange: Range<Int> { headerRange.lowerBound..<bodyRange.upperBound }
         /// The file name from the disposition or the type, decoded (RFC 2183 §2.3, RFC 2231).
-        public var fileName: String? { disposition?.parameters.decoded("filename") ?? contentType.parameters.decoded("name") }
+        public var fileName: String? {
+            disposition?.parameters.decoded("filename") ?? contentType.parameters.decoded("name")
+        }
     }
 
     public var root: Part

@@ -49,8 +49,10 @@ struct StructureParser {
         let fields = contentFields(in: headerStart..<max(headerStart, headerEnd))
         let contentType = fields.type ?? (fields.hasType ? .plainText : defaultType)
         var part = MessageStructure.Part(
-            headerRange: headerStart..<max(headerStart, headerEnd), bodyRange: headerEnd..<headerEnd, lines: 0, contentType: contentType,
-            encoding: fields.encoding, disposition: fields.disposition, id: fields.id, description: fields.description, md5: fields.md5,
+            headerRange: headerStart..<max(headerStart, headerEnd), bodyRange: headerEnd..<headerEnd, lines: 0,
+            contentType: contentType,
+            encoding: fields.encoding, disposition: fields.disposition, id: fields.id, description: fields.description,
+            md5: fields.md5,
             location: fields.location, language: fields.language, children: [], isOpaque: false)
         // A boundary inside the header: the part has no body.
         if let headerEnding {
@@ -63,7 +65,9 @@ struct StructureParser {
         let end: End
         let mayNest = depth < limits.maximumDepth && partCount < limits.maximumParts
         if contentType.type == "multipart" {
-            if mayNest, let boundary = contentType.parameters["boundary"], !boundary.isEmpty, boundary.count <= limits.maximumBoundaryLength {
+            if mayNest, let boundary = contentType.parameters["boundary"], !boundary.isEmpty,
+                boundary.count <= limits.maximumBoundaryLength
+            {
                 end = multipart(boundary, into: &part, depth: depth)
             } else {
                 part.isOpaque = true
@@ -155,7 +159,9 @@ struct StructureParser {
 
     /// Which open boundary the line is; the innermost counts first.
     private func boundary(at start: Int, lineEnd: Int) -> (boundary: Int, isClosing: Bool)? {
-        guard !boundaries.isEmpty, lineEnd - start > 2, bytes[start] == UInt8(ascii: "-"), bytes[start + 1] == UInt8(ascii: "-") else { return nil }
+        guard !boundaries.isEmpty, lineEnd - start > 2, bytes[start] == UInt8(ascii: "-"),
+            bytes[start + 1] == UInt8(ascii: "-")
+        else { return nil }
         var end = lineEnd
         while end > start, bytes[end - 1] <= 0x20 { end -= 1 }
         for index in boundaries.indices.reversed() {
@@ -173,7 +179,8 @@ struct StructureParser {
     private func contentFields(in range: Range<Int>) -> ContentFields {
         var content = ContentFields()
         let fields = HeaderFields(bytes, in: range, limits: limits)
-        for field in fields where ASCII.lowercased(bytes[field.name.lowerBound]) == UInt8(ascii: "c") && field.name.count >= 10 {
+        for field in fields
+        where ASCII.lowercased(bytes[field.name.lowerBound]) == UInt8(ascii: "c") && field.name.count >= 10 {
             if fields.isNamed(field, "content-type"), !content.hasType {
                 content.hasType = true
                 content.type = ContentType.parse(bytes.clamped(field.value), limits: limits)
@@ -192,8 +199,10 @@ struct StructureParser {
                 content.location = fields.unfolded(field)
             } else if fields.isNamed(field, "content-language"), content.language.isEmpty {
                 let text = String(decoding: fields.unfolded(field), as: UTF8.self)
-                content.language = text.split(separator: ",").prefix(limits.maximumParameters).map { String($0.filter { $0 != " " && $0 != "\t" }) }
-                    .filter { !$0.isEmpty }
+                content.language = text.split(separator: ",").prefix(limits.maximumParameters).map {
+                    String($0.filter { $0 != " " && $0 != "\t" })
+                }
+                .filter { !$0.isEmpty }
             }
         }
         return content
@@ -210,5 +219,7 @@ struct StructureParser {
     }
 
     /// RFC 2046 §5.2.1: only these leave a message inside readable as it stands.
-    private static func isIdentity(_ encoding: String) -> Bool { encoding == "7bit" || encoding == "8bit" || encoding == "binary" }
+    private static func isIdentity(_ encoding: String) -> Bool {
+        encoding == "7bit" || encoding == "8bit" || encoding == "binary"
+    }
 }

@@ -17,7 +17,9 @@ public enum Charset {
         return convert(bytes, from: name).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    public static func decode(_ bytes: [UInt8], charset: String) -> String? { bytes.withUnsafeBytes { decode($0, charset: charset) } }
+    public static func decode(_ bytes: [UInt8], charset: String) -> String? {
+        bytes.withUnsafeBytes { decode($0, charset: charset) }
+    }
 
     /// Whether `decode` knows the charset.
     public static func isKnown(_ charset: String) -> Bool {
@@ -31,7 +33,8 @@ public enum Charset {
     /// Text without a charset: UTF-8 when it is valid, else windows-1252, in which every byte means something.
     public static func decodeUnlabelled(_ bytes: UnsafeRawBufferPointer) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
-        return convert(bytes, from: "WINDOWS-1252").map { String(decoding: $0, as: UTF8.self) } ?? String(decoding: bytes, as: UTF8.self)
+        return convert(bytes, from: "WINDOWS-1252").map { String(decoding: $0, as: UTF8.self) }
+            ?? String(decoding: bytes, as: UTF8.self)
     }
 
     public static func decodeUnlabelled(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { decodeUnlabelled($0) } }
@@ -43,17 +46,25 @@ public enum Charset {
     }
 
     private static let aliases: [String: String] = [
-        "UTF8": "UTF-8", "ASCII": "US-ASCII", "ANSI_X3.4-1968": "US-ASCII", "": "US-ASCII", "KS_C_5601-1987": "CP949", "KS_C_5601": "CP949",
-        "KSC5601": "CP949", "EUC-KR": "CP949", "HZ-GB-2312": "GB18030", "GB2312": "GB18030", "GBK": "GB18030", "ISO-8859-8-I": "ISO-8859-8",
-        "ISO-8859-8-E": "ISO-8859-8", "ISO-8859-6-I": "ISO-8859-6", "X-SJIS": "CP932", "SHIFT_JIS": "CP932", "SHIFT-JIS": "CP932",
-        "X-MAC-CYRILLIC": "MAC-CYRILLIC", "UNICODE-1-1-UTF-7": "UTF-7", "X-EUC-JP": "EUC-JP", "X-GBK": "GB18030", "X-UNKNOWN": "WINDOWS-1252",
-        "UNKNOWN-8BIT": "WINDOWS-1252", "ISO-8859-1": "WINDOWS-1252", "LATIN1": "WINDOWS-1252", "CP-850": "CP850", "X-MAC-ROMAN": "MACINTOSH",
-        "MACROMAN": "MACINTOSH", "ISO-8859-9": "WINDOWS-1254", "TIS-620": "CP874", "X-CP1252": "WINDOWS-1252", "ISO-2022-JP": "ISO-2022-JP-2",
+        "UTF8": "UTF-8", "ASCII": "US-ASCII", "ANSI_X3.4-1968": "US-ASCII", "": "US-ASCII", "KS_C_5601-1987": "CP949",
+        "KS_C_5601": "CP949",
+        "KSC5601": "CP949", "EUC-KR": "CP949", "HZ-GB-2312": "GB18030", "GB2312": "GB18030", "GBK": "GB18030",
+        "ISO-8859-8-I": "ISO-8859-8",
+        "ISO-8859-8-E": "ISO-8859-8", "ISO-8859-6-I": "ISO-8859-6", "X-SJIS": "CP932", "SHIFT_JIS": "CP932",
+        "SHIFT-JIS": "CP932",
+        "X-MAC-CYRILLIC": "MAC-CYRILLIC", "UNICODE-1-1-UTF-7": "UTF-7", "X-EUC-JP": "EUC-JP", "X-GBK": "GB18030",
+        "X-UNKNOWN": "WINDOWS-1252",
+        "UNKNOWN-8BIT": "WINDOWS-1252", "ISO-8859-1": "WINDOWS-1252", "LATIN1": "WINDOWS-1252", "CP-850": "CP850",
+        "X-MAC-ROMAN": "MACINTOSH",
+        "MACROMAN": "MACINTOSH", "ISO-8859-9": "WINDOWS-1254", "TIS-620": "CP874", "X-CP1252": "WINDOWS-1252",
+        "ISO-2022-JP": "ISO-2022-JP-2",
     ]
 
     /// The bytes in UTF-8; nil when iconv does not know the charset. Output is at most four octets an input octet.
     private static func convert(_ bytes: UnsafeRawBufferPointer, from name: String) -> [UInt8]? {
-        guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }), let descriptor = martlet_iconv_open("UTF-8", name) else {
+        guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }),
+            let descriptor = martlet_iconv_open("UTF-8", name)
+        else {
             return nil
         }
         defer { martlet_iconv_close(descriptor) }

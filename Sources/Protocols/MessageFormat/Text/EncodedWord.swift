@@ -46,14 +46,19 @@ public enum EncodedWord {
     }
 
     /// The encoded word at `start`: `=?charset*language?B|Q?text?=`.
-    private static func word(in value: UnsafeRawBufferPointer, at start: Int) -> (charset: String, bytes: [UInt8], end: Int)? {
+    private static func word(in value: UnsafeRawBufferPointer, at start: Int) -> (
+        charset: String, bytes: [UInt8], end: Int
+    )? {
         let question = UInt8(ascii: "?")
-        guard let charsetEnd = value.firstIndex(ofByte: question, from: start + 2), charsetEnd - start <= Charset.maximumNameLength + 2,
+        guard let charsetEnd = value.firstIndex(ofByte: question, from: start + 2),
+            charsetEnd - start <= Charset.maximumNameLength + 2,
             charsetEnd > start + 2, charsetEnd + 2 < value.count, value[charsetEnd + 2] == question
         else { return nil }
         let textStart = charsetEnd + 3
         // In Q, a question mark may stand bare in the wild: the end is the first `?=`.
-        guard let end = value.firstIndex(of: Array("?=".utf8), from: textStart), end - start <= maximumLength else { return nil }
+        guard let end = value.firstIndex(of: Array("?=".utf8), from: textStart), end - start <= maximumLength else {
+            return nil
+        }
         let label = value[(start + 2)..<charsetEnd].prefix { $0 != UInt8(ascii: "*") }
         let charset = String(decoding: ASCII.lowercased(label), as: UTF8.self)
         let text = value.clamped(textStart..<end)

@@ -8,7 +8,8 @@ enum ParameterDecoding {
     static func decode(_ name: String, in list: [ContentParameters.Parameter]) -> String? {
         if let extended = list.first(where: { $0.name == name + "*" }) {
             let (charset, text) = splitCharset(extended.value)
-            return text.withUnsafeBytes { Charset.decode(percentDecoded($0), charset: charset) } ?? Charset.decodeUnlabelled(text)
+            return text.withUnsafeBytes { Charset.decode(percentDecoded($0), charset: charset) }
+                ?? Charset.decodeUnlabelled(text)
         }
         if let joined = continuation(name, in: list) { return joined }
         return list.first { $0.name == name }.map { EncodedWord.decode($0.value) }
@@ -43,7 +44,9 @@ enum ParameterDecoding {
     /// `charset'language'text`; text without two quotes is all text.
     private static func splitCharset(_ value: [UInt8]) -> (charset: String, text: [UInt8]) {
         let quote = UInt8(ascii: "'")
-        guard let first = value.firstIndex(of: quote), let second = value[(first + 1)...].firstIndex(of: quote) else { return ("utf-8", value) }
+        guard let first = value.firstIndex(of: quote), let second = value[(first + 1)...].firstIndex(of: quote) else {
+            return ("utf-8", value)
+        }
         return (String(decoding: value[..<first], as: UTF8.self), Array(value[(second + 1)...]))
     }
 

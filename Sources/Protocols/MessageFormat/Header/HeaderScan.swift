@@ -1,0 +1,64 @@
+internal import MartletBytes
+
+/// What the SMTP door asks of a header, in one walk.
+public struct HeaderScan: Sendable, Hashable {
+    public var hasDate = false
+    public var hasMessageID = false
+    public var hasFrom = false
+    /// Addresses of all From fields.
+    public var fromAddresses: [String] = []
+    /// Addresses of Sender.
+    public var senderAddresses: [String] = []
+    /// Received fields: hops so far (RFC 5321 §6.3).
+    public var receivedCount = 0
+    /// Values of Delivered-To, unfolded.
+    public var deliveredTo: [String] = []
+    /// Message-ID with angle brackets.
+    public var messageID: String?
+    /// Octets of the header with its empty line.
+    public var headerLength = 0
+
+    /// Delivered-To fields that are read.
+    static let maximumDeliveredTo = 200
+
+    public static func scan(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits = .default) -> HeaderScan {
+        var scan = HeaderScan()
+        let walk = HeaderFields(bytes, in: 0..<bytes.count, limits: limits)
+        var end = 0
+        for field in walk {
+            end = field.whole.upperBound
+            switch ASCII.lowercased(bytes[field.name.lowerBound]) {
+            case UInt8(ascii: "d"):
+                if walk.isNamed(field, "date") {
+                    scan.hasDate = true
+                } else if walk.isNamed(field, "delivered-to"), scan.deliveredTo.count < maximumDeliveredTo {
+                    scan.deliveredTo.append(Charset.decodeUnlabelled(walk.unfolded(field)))
+                }
+            case UInt8(ascii: "f"):
+                if walk.isNamed(field, "from") {
+                    scan.hasFrom = true
+                    scan.fromAddresses += AddressList.parse(bytes.clamped(field.value), limits: limits).mailboxes
+                }
+            case UInt8(ascii: "m"):
+                if walk.isNamed(field, "message-id"), !scan.hasMessageID {
+                    scan.hasMessageID = true
+                    scan.messageID = MessageSummary.identifiers(walk.unfolded(field)).first
+                }
+            case UInt8(ascii: "r"):
+                if walk.isNamed(field, "received") { scan.receivedCount += 1 }
+            case UInt8(ascii: "s"):
+                if walk.isNamed(field, "sender") {
+                    scan.senderAddresses += AddressList.parse(bytes.clamped(field.value), limits: limits).mailboxes
+                }
+            default: break
+            }
+        }
+        let lineEnd = HeaderFields.endOfLine(bytes, from: end, limit: bytes.count)
+        scan.headerLength = HeaderFields.isEmptyLine(bytes, end, lineEnd) ? lineEnd : end
+        return scan
+    }
+
+    public static func scan(_ bytes: [UInt8], limits: MessageLimits = .default) -> HeaderScan {
+        bytes.withUnsafeBytes { scan($0, limits: limits) }
+    }
+}

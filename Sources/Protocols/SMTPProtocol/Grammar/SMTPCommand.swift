@@ -1,0 +1,71 @@
+internal import MartletBytes
+public import MartletCore
+
+/// A command line of SMTP or LMTP, understood (RFC 5321 §4.1.1).
+public enum SMTPCommand: Sendable, Hashable {
+    case helo(String)
+    case ehlo(String)
+    case lhlo(String)
+    case mail(ReversePath, MailParameters)
+    case rcpt(ForwardPath)
+    case data
+    case bdat(size: Int, isLast: Bool)
+    case rset
+    case noop
+    case vrfy
+    case expn
+    case help
+    case quit
+    case startTLS
+    case auth(mechanism: String, initialResponse: [UInt8]?)
+}
+
+/// Who a message is from (RFC 5321 §4.1.2).
+public enum ReversePath: Sendable, Hashable {
+    /// `<>`: a bounce or a notice.
+    case null
+    case address(EmailAddress)
+
+    /// Without brackets; empty for the null path.
+    public var text: String {
+        switch self {
+        case .null: ""
+        case .address(let address): address.description
+        }
+    }
+}
+
+/// Who a message is for. `<Postmaster>` may stand without a domain (RFC 5321 §4.1.1.3).
+public enum ForwardPath: Sendable, Hashable {
+    case postmaster
+    case address(EmailAddress)
+}
+
+/// Parameters of MAIL that are announced.
+public struct MailParameters: Sendable, Hashable {
+    public enum Body: String, Sendable, Hashable {
+        case sevenBit = "7BIT"
+        case eightBitMIME = "8BITMIME"
+        case binaryMIME = "BINARYMIME"
+    }
+
+    /// Octets as declared (RFC 1870 §6).
+    public var size: Int?
+    public var body = Body.sevenBit
+    public var usesSMTPUTF8 = false
+
+    public init(size: Int? = nil, body: Body = .sevenBit, usesSMTPUTF8: Bool = false) {
+        self.size = size
+        self.body = body
+        self.usesSMTPUTF8 = usesSMTPUTF8
+    }
+}
+
+/// Why a command line was not understood, with the reply that it gets.
+public struct SMTPSyntaxError: Error, Sendable, Hashable {
+    public var reply: SMTPReply
+
+    init(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) { reply = SMTPReply(code, enhanced, text) }
+
+    static func arguments(_ text: String) -> SMTPSyntaxError { SMTPSyntaxError(501, EnhancedStatus(5, 5, 4), text) }
+}

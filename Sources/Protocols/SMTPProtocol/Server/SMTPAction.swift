@@ -1,0 +1,40 @@
+public import MartletCore
+
+/// What the driver does next. Values only: no promise, no channel.
+public enum SMTPAction: Sendable, Hashable {
+    /// All input is used up: read more.
+    case needMore
+    case reply(SMTPReply)
+    /// Send, then close.
+    case replyAndClose(SMTPReply)
+    /// A command or its arguments were refused for their form, counted already. Send; worth a log line, not a record.
+    case refuse(SMTPReply)
+    /// Send 220, put TLS below, then call `tlsEstablished`. Input behind the command is dropped already.
+    case startTLS(SMTPReply)
+    /// Run the exchange; then call `authenticationChallenged` or `authenticationEnded`.
+    case authenticate(mechanism: String, initialResponse: [UInt8]?)
+    /// The client's answer to a challenge, decoded; nil when it cancelled with `*`.
+    case authenticationResponse([UInt8]?)
+    /// Decide on the sender, then call `senderDecided`.
+    case sender(ReversePath, MailParameters)
+    /// Decide on the recipient, then call `recipientDecided`.
+    case recipient(ForwardPath)
+    /// A message begins: open the spool.
+    case beginMessage
+    /// Bytes of the message. Dots are out.
+    case content([UInt8])
+    /// The message is whole: store it, then call `messageDecided`.
+    case endMessage
+    /// The message is whole and must be refused: record it, throw the spool away, then call `messageDecided` with this reply.
+    case refuseMessage(SMTPReply, reason: MessageRefusal)
+    /// RSET, EHLO or a new connection state ended a transaction whose message had begun: throw the spool away.
+    case abandonMessage
+}
+
+/// What makes a message impossible to take, whatever it says.
+public enum MessageRefusal: Sendable, Hashable {
+    case tooLarge(limit: Int)
+    case bareCarriageReturn
+    case bareLineFeed
+    case nul
+}

@@ -1,0 +1,495 @@
+internal import MartletBytes
+public import MartletCore
+
+/// The server's side of one SMTP, submission or LMTP session: bytes in, actions out (RFC 5321 §4, RFC 6409, RFC 2033).
+///
+/// Give it bytes with `receive` and take actions with `next` until it says `.needMore`. After an action that asks for a decision
+/// (`sender`, `recipient`, `endMessage` …) call the function that its comment names before the next `next`. It keeps the input
+/// that it has not looked at, so commands that are pipelined behind a decision wait, and memory is what one read brought.
+public struct SMTPServerSession: ~Copyable, Sendable {
+    public enum Role: Sendable, Hashable {
+        /// Port 25: no AUTH.
+        case relay
+        /// Ports 587 and 465: AUTH before MAIL (RFC 6409 §4.3).
+        case submission
+        /// RFC 2033: LHLO, a reply for each recipient.
+        case lmtp
+    }
+
+    enum Phase: Hashable {
+        case command
+        /// An action was returned that the driver has to answer.
+        case waiting(Question)
+        case authenticating
+        case data
+        /// `remaining` octets of a chunk; `refusal` when they are read and thrown away.
+        case chunk(remaining: Int, isLast: Bool, refusal: SMTPReply?)
+        case closed
+    }
+
+    enum Question: Hashable {
+        case sender
+        case recipient
+        case message
+        case authentication
+        case handshake
+    }
+
+    struct Transaction {
+        var reversePath: ReversePath
+        var parameters: MailParameters
+        var acceptedRecipients = 0
+        /// BDAT has begun: only BDAT and RSET may follow (RFC 3030 §2).
+        var hasChunks = false
+        var contentSize = 0
+        var decoder: ContentDecoder?
+    }
+
+    public let role: Role
+    public let hostname: String
+    public let limits: SMTPLimits
+    /// Mechanisms that AUTH offers; set anew by `tlsEstablished`.
+    public private(set) var mechanisms: [String]
+    public private(set) var canStartTLS: Bool
+    public private(set) var isAuthenticated = false
+    /// What HELO, EHLO or LHLO said; nil before.
+    public private(set) var clientName: String?
+    /// Whether the client said EHLO or LHLO: for `with ESMTP` in Received.
+    public private(set) var usesExtensions = false
+
+    private let parser: SMTPCommandParser
+    private var input: [UInt8] = []
+    private var position = 0
+    private var isSkippingLine = false
+    private var phase = Phase.command
+    private var transaction: Transaction?
+    private var transactions = 0
+    private var errors = 0
+
+    public init(role: Role, hostname: String, limits: SMTPLimits, canStartTLS: Bool, mechanisms: [String]) {
+        self.role = role
+        self.hostname = hostname
+        self.limits = limits
+        self.canStartTLS = canStartTLS
+        self.mechanisms = mechanisms
+        parser = SMTPCommandParser(limits: limits)
+    }
+
+    /// The greeting (RFC 5321 §3.1).
+    public var greeting: SMTPReply { SMTPReply(220, nil, "\(hostname) \(role == .lmtp ? "LMTP" : "ESMTP") Martlet") }
+
+    /// Octets that wait.
+    public var heldBytes: Int { input.count - position }
+
+    // MARK: Events
+
+    public mutating func receive(_ bytes: UnsafeRawBufferPointer) {
+        guard phase != .closed else { return }
+        if position == input.count {
+            input.removeAll(keepingCapacity: input.capacity <= 16_384)
+            position = 0
+        } else if position > 65_536 {
+            input.removeSubrange(..<position)
+            position = 0
+        }
+        input.append(contentsOf: bytes)
+    }
+
+    /// The handshake is done: everything said before it is forgotten (RFC 3207 §4.2).
+    public mutating func tlsEstablished(mechanisms: [String]) {
+        precondition(phase == .waiting(.handshake), "TLS follows startTLS")
+        self.mechanisms = mechanisms
+        canStartTLS = false
+        clientName = nil
+        usesExtensions = false
+        transaction = nil
+        isAuthenticated = false
+        input = []
+        position = 0
+        phase = .command
+    }
+
+    /// `reply` is positive when the sender is taken.
+    public mutating func senderDecided(_ reply: SMTPReply) {
+        precondition(phase == .waiting(.sender), "senderDecided answers .sender")
+        if !reply.isPositive {
+            transaction = nil
+            errors += 1
+        }
+        phase = .command
+    }
+
+    public mutating func recipientDecided(_ reply: SMTPReply) {
+        precondition(phase == .waiting(.recipient), "recipientDecided answers .recipient")
+        if reply.isPositive { transaction?.acceptedRecipients += 1 } else { errors += 1 }
+        phase = .command
+    }
+
+    /// The message was stored or refused; its replies are the driver's to send.
+    public mutating func messageDecided() {
+        precondition(phase == .waiting(.message), "messageDecided answers .endMessage and .refuseMessage")
+        transaction = nil
+        phase = .command
+    }
+
+    /// Gives the 334 line that carries a challenge (RFC 4954 §4).
+    public mutating func authenticationChallenged(_ challenge: [UInt8]) -> SMTPReply {
+        precondition(phase == .waiting(.authentication), "a challenge answers .authenticate")
+        phase = .authenticating
+        return SMTPReply(334, nil, String(decoding: Base64.encode(challenge), as: UTF8.self))
+    }
+
+    public mutating func authenticationEnded(_ reply: SMTPReply) {
+        precondition(phase == .waiting(.authentication), "authenticationEnded answers .authenticate")
+        isAuthenticated = reply.isPositive
+        if !reply.isPositive { errors += 1 }
+        phase = .command
+    }
+
+    // MARK: Actions
+
+    /// The next thing to do.
+    public mutating func next() -> SMTPAction {
+        switch phase {
+        case .closed: return .needMore
+        case .waiting: return .needMore
+        case .command:
+            guard errors <= limits.maximumErrors else {
+                return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many errors"))
+            }
+            return nextLine(limit: limits.maximumCommandLine)
+        case .authenticating: return nextLine(limit: limits.maximumAuthenticationLine)
+        case .data: return nextContent()
+        case .chunk(let remaining, let isLast, let refusal):
+            return nextChunk(remaining, isLast: isLast, refusal: refusal)
+        }
+    }
+
+    private mutating func close(_ reply: SMTPReply) -> SMTPAction {
+        phase = .closed
+        input = []
+        position = 0
+        return .replyAndClose(reply)
+    }
+
+    private mutating func refuse(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) -> SMTPAction {
+        errors += 1
+        return .refuse(SMTPReply(code, enhanced, text))
+    }
+
+    /// One line up to its CRLF. A line that ends otherwise ends the session, so that nothing behind it is taken for a command.
+    private mutating func nextLine(limit: Int) -> SMTPAction {
+        let start = position
+        let lineFeed = input.withUnsafeBytes { $0.firstIndex(ofByte: ASCII.lineFeed, from: start) }
+        guard let lineFeed else {
+            if input.count - start > limit {
+                // Thrown away up to its end, and told once.
+                isSkippingLine = true
+                input = []
+                position = 0
+            }
+            return .needMore
+        }
+        position = lineFeed + 1
+        if isSkippingLine || lineFeed + 1 - start > limit {
+            isSkippingLine = false
+            if phase == .authenticating { phase = .command }
+            return refuse(500, EnhancedStatus(5, 5, 2), "Line too long: \(limit) octets are the limit")
+        }
+        guard lineFeed > start, input[lineFeed - 1] == ASCII.carriageReturn else {
+            return close(
+                SMTPReply(500, EnhancedStatus(5, 5, 2), "A bare LF is no line end; lines end in CR LF (RFC 5321 2.3.8)")
+            )
+        }
+        let line = input[start..<(lineFeed - 1)]
+        if line.contains(ASCII.carriageReturn) {
+            return close(
+                SMTPReply(500, EnhancedStatus(5, 5, 2), "A bare CR is no line end; lines end in CR LF (RFC 5321 2.3.8)")
+            )
+        }
+        if line.contains(0) { return refuse(500, EnhancedStatus(5, 5, 2), "A command holds no NUL") }
+        if phase == .authenticating { return authenticationLine(line) }
+        do throws(SMTPSyntaxError) {
+            return perform(try parser.parse(line))
+        } catch {
+            errors += 1
+            return .refuse(error.reply)
+        }
+    }
+
+    private mutating func authenticationLine(_ line: ArraySlice<UInt8>) -> SMTPAction {
+        if line.elementsEqual([UInt8(ascii: "*")]) {
+            phase = .waiting(.authentication)
+            return .authenticationResponse(nil)
+        }
+        guard let response = Base64.decode(line) else {
+            phase = .command
+            return refuse(501, EnhancedStatus(5, 5, 2), "This is not base 64")
+        }
+        phase = .waiting(.authentication)
+        return .authenticationResponse(response)
+    }
+
+    private mutating func perform(_ command: SMTPCommand) -> SMTPAction {
+        if let transaction, transaction.hasChunks {
+            switch command {
+            case .bdat, .rset, .noop, .quit: break
+            case .helo, .ehlo, .lhlo, .mail, .rcpt, .data, .vrfy, .expn, .help, .startTLS, .auth:
+                return refuse(503, EnhancedStatus(5, 5, 1), "BDAT has begun: send the rest, or RSET")
+            }
+        }
+        switch command {
+        case .helo(let name):
+            guard role != .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is LMTP: say LHLO") }
+            return hello(name, extended: false)
+        case .ehlo(let name):
+            guard role != .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is LMTP: say LHLO") }
+            return hello(name, extended: true)
+        case .lhlo(let name):
+            guard role == .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is SMTP: say EHLO") }
+            return hello(name, extended: true)
+        case .mail(let path, let parameters): return mail(path, parameters)
+        case .rcpt(let path): return recipient(path)
+        case .data: return data()
+        case .bdat(let size, let isLast): return beginChunk(size, isLast: isLast)
+        case .rset:
+            let hadContent = transaction?.hasChunks == true
+            transaction = nil
+            // The reply first: the driver throws the spool away when the next transaction begins, too.
+            return hadContent ? .abandonMessage : .reply(SMTPServerSession.ok)
+        case .noop: return .reply(SMTPServerSession.ok)
+        case .vrfy:
+            return .reply(SMTPReply(252, EnhancedStatus(2, 5, 0), "Not verified here; send the message and see"))
+        case .expn: return refuse(502, EnhancedStatus(5, 5, 1), "Lists are not told")
+        case .help:
+            return .reply(
+                SMTPReply(
+                    214, EnhancedStatus(2, 0, 0),
+                    "Commands: HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH (RFC 5321)"))
+        case .quit: return close(SMTPReply(221, EnhancedStatus(2, 0, 0), "\(hostname) closing the connection"))
+        case .startTLS: return startTLS()
+        case .auth(let mechanism, let response): return authenticate(mechanism, response)
+        }
+    }
+
+    /// The reply to RSET after `.abandonMessage`.
+    public static let ok = SMTPReply(250, EnhancedStatus(2, 0, 0), "Ok")
+
+    private mutating func hello(_ name: String, extended: Bool) -> SMTPAction {
+        clientName = name
+        usesExtensions = extended
+        transaction = nil
+        guard extended else { return .reply(SMTPReply(250, nil, hostname)) }
+        return .reply(SMTPReply(250, nil, lines: ["\(hostname) greets you"] + extensions))
+    }
+
+    /// What EHLO announces.
+    public var extensions: [String] {
+        var list = [
+            "PIPELINING", "SIZE \(limits.maximumMessageSize)", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME",
+            "ENHANCEDSTATUSCODES",
+            "LIMITS RCPTMAX=\(limits.maximumRecipients) MAILMAX=\(limits.maximumTransactions)",
+        ]
+        if canStartTLS { list.append("STARTTLS") }
+        if role == .submission, !isAuthenticated, !mechanisms.isEmpty {
+            list.append("AUTH " + mechanisms.joined(separator: " "))
+        }
+        return list
+    }
+
+    private mutating func mail(_ path: ReversePath, _ parameters: MailParameters) -> SMTPAction {
+        guard clientName != nil else {
+            return refuse(503, EnhancedStatus(5, 5, 1), "Say \(role == .lmtp ? "LHLO" : "EHLO") first")
+        }
+        guard transaction == nil else {
+            return refuse(503, EnhancedStatus(5, 5, 1), "A transaction is under way; RSET ends it")
+        }
+        if role == .submission, !isAuthenticated {
+            return refuse(530, EnhancedStatus(5, 7, 0), "Authentication required")
+        }
+        guard transactions < limits.maximumTransactions else {
+            return close(
+                SMTPReply(
+                    421, EnhancedStatus(4, 7, 0),
+                    "\(limits.maximumTransactions) messages a connection are the limit; connect again"))
+        }
+        if let size = parameters.size, size > limits.maximumMessageSize {
+            return refuse(
+                552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit")
+        }
+        transactions += 1
+        transaction = Transaction(reversePath: path, parameters: parameters)
+        phase = .waiting(.sender)
+        return .sender(path, parameters)
+    }
+
+    private mutating func recipient(_ path: ForwardPath) -> SMTPAction {
+        guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
+        guard transaction.acceptedRecipients < limits.maximumRecipients else {
+            return refuse(
+                452, EnhancedStatus(4, 5, 3),
+                "\(limits.maximumRecipients) recipients a message are the limit; send the rest in another")
+        }
+        if case .address(let address) = path, address.needsSMTPUTF8, !transaction.parameters.usesSMTPUTF8 {
+            return refuse(553, EnhancedStatus(5, 6, 7), "An address beyond ASCII needs SMTPUTF8")
+        }
+        phase = .waiting(.recipient)
+        return .recipient(path)
+    }
+
+    private mutating func data() -> SMTPAction {
+        guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
+        guard transaction.acceptedRecipients > 0 else {
+            return refuse(554, EnhancedStatus(5, 5, 1), "No valid recipients")
+        }
+        guard transaction.parameters.body != .binaryMIME else {
+            return refuse(503, EnhancedStatus(5, 5, 1), "BODY=BINARYMIME goes with BDAT (RFC 3030 3)")
+        }
+        self.transaction?.decoder = ContentDecoder(usesDots: true)
+        phase = .data
+        return .beginMessage
+    }
+
+    /// The reply to DATA, after `.beginMessage`; BDAT has none here.
+    public var dataReply: SMTPReply? {
+        phase == .data ? SMTPReply(354, nil, "End the message with CR LF . CR LF") : nil
+    }
+
+    private mutating func nextContent() -> SMTPAction {
+        guard position < input.count, var decoder = transaction?.decoder else { return .needMore }
+        var output: [UInt8] = []
+        output.reserveCapacity(input.count - position)
+        let start = position
+        let (end, isComplete) = input.withUnsafeBytes { decoder.decode($0, from: start, into: &output) }
+        position = end
+        transaction?.decoder = decoder
+        if isComplete {
+            if !output.isEmpty {
+                // The content first; the dot is found again when `next` is called with nothing left of it.
+                phase = .chunk(remaining: 0, isLast: true, refusal: nil)
+                return account(output)
+            }
+            return messageComplete()
+        }
+        return output.isEmpty ? .needMore : account(output)
+    }
+
+    /// Counts content; what is beyond the limit is thrown away.
+    private mutating func account(_ output: [UInt8]) -> SMTPAction {
+        let size = (transaction?.contentSize ?? 0) + output.count
+        transaction?.contentSize = size
+        return size > limits.maximumMessageSize ? next() : .content(output)
+    }
+
+    private mutating func messageComplete() -> SMTPAction {
+        phase = .waiting(.message)
+        if (transaction?.contentSize ?? 0) > limits.maximumMessageSize {
+            return .refuseMessage(
+                SMTPReply(
+                    552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit"
+                ),
+                reason: .tooLarge(limit: limits.maximumMessageSize))
+        }
+        switch transaction?.decoder?.violation {
+        case nil: return .endMessage
+        case .bareCarriageReturn:
+            return .refuseMessage(
+                SMTPReply(
+                    550, EnhancedStatus(5, 6, 0), "The message has a bare CR; lines end in CR LF (RFC 5321 2.3.8)"),
+                reason: .bareCarriageReturn)
+        case .bareLineFeed:
+            return .refuseMessage(
+                SMTPReply(
+                    550, EnhancedStatus(5, 6, 0), "The message has a bare LF; lines end in CR LF (RFC 5321 2.3.8)"),
+                reason: .bareLineFeed)
+        case .nul:
+            return .refuseMessage(
+                SMTPReply(550, EnhancedStatus(5, 6, 0), "The message has a NUL; only BODY=BINARYMIME may (RFC 5322 4)"),
+                reason: .nul)
+        }
+    }
+
+    private mutating func beginChunk(_ size: Int, isLast: Bool) -> SMTPAction {
+        // The octets follow whatever we say: they are read and thrown away when the command is refused (RFC 3030 §2).
+        guard let transaction else {
+            return discardChunk(size, SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first"))
+        }
+        guard transaction.acceptedRecipients > 0 else {
+            return discardChunk(size, SMTPReply(554, EnhancedStatus(5, 5, 1), "No valid recipients"))
+        }
+        let isFirst = !transaction.hasChunks
+        self.transaction?.hasChunks = true
+        if isFirst, transaction.parameters.body != .binaryMIME {
+            self.transaction?.decoder = ContentDecoder(usesDots: false)
+        }
+        phase = .chunk(remaining: size, isLast: isLast, refusal: nil)
+        return isFirst ? .beginMessage : next()
+    }
+
+    private mutating func discardChunk(_ size: Int, _ reply: SMTPReply) -> SMTPAction {
+        errors += 1
+        phase = .chunk(remaining: size, isLast: false, refusal: reply)
+        return next()
+    }
+
+    private mutating func nextChunk(_ remaining: Int, isLast: Bool, refusal: SMTPReply?) -> SMTPAction {
+        let available = min(remaining, input.count - position)
+        if remaining > 0, available == 0 { return .needMore }
+        let start = position
+        position += available
+        if remaining - available > 0 || available > 0 {
+            phase = .chunk(remaining: remaining - available, isLast: isLast, refusal: refusal)
+            guard refusal == nil else { return next() }
+            return account(decoded(start..<position))
+        }
+        // All octets of the chunk are here.
+        if let refusal {
+            phase = .command
+            return .refuse(refusal)
+        }
+        guard isLast else {
+            phase = .command
+            return .reply(SMTPReply(250, EnhancedStatus(2, 0, 0), "\(transaction?.contentSize ?? 0) octets so far"))
+        }
+        if transaction?.hasChunks == true {
+            var rest: [UInt8] = []
+            transaction?.decoder?.finish(into: &rest)
+        }
+        return messageComplete()
+    }
+
+    private mutating func decoded(_ range: Range<Int>) -> [UInt8] {
+        guard var decoder = transaction?.decoder else { return Array(input[range]) }
+        var output: [UInt8] = []
+        output.reserveCapacity(range.count)
+        input.withUnsafeBytes {
+            _ = decoder.decode(UnsafeRawBufferPointer(rebasing: $0[range]), from: 0, into: &output)
+        }
+        transaction?.decoder = decoder
+        return output
+    }
+
+    private mutating func startTLS() -> SMTPAction {
+        guard canStartTLS else { return refuse(502, EnhancedStatus(5, 5, 1), "TLS is not to be had, or is on already") }
+        guard transaction == nil else { return refuse(503, EnhancedStatus(5, 5, 1), "Not during a transaction") }
+        guard position == input.count else {
+            // Bytes behind the command came before the handshake and were not encrypted: an attacker's, or a confused client's
+            // (CVE-2011-0411; RFC 3207 §6).
+            return close(SMTPReply(503, EnhancedStatus(5, 5, 1), "Nothing may be pipelined behind STARTTLS"))
+        }
+        phase = .waiting(.handshake)
+        return .startTLS(SMTPReply(220, EnhancedStatus(2, 0, 0), "Ready to start TLS"))
+    }
+
+    private mutating func authenticate(_ mechanism: String, _ response: [UInt8]?) -> SMTPAction {
+        guard role == .submission else {
+            return refuse(502, EnhancedStatus(5, 5, 1), "AUTH is for the submission ports, 587 and 465")
+        }
+        guard clientName != nil else { return refuse(503, EnhancedStatus(5, 5, 1), "Say EHLO first") }
+        guard !isAuthenticated, transaction == nil else {
+            return refuse(503, EnhancedStatus(5, 5, 1), "AUTH comes once, before MAIL")
+        }
+        phase = .waiting(.authentication)
+        return .authenticate(mechanism: mechanism, initialResponse: response)
+    }
+}

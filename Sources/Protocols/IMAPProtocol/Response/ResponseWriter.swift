@@ -64,7 +64,7 @@ public struct ResponseWriter: Sendable {
     }
 
     /// A set of ascending numbers in its shortest form: `1:3,5,7:9`.
-    mutating func numberSet(_ numbers: [UInt32]) {
+    public mutating func numberSet(_ numbers: [UInt32]) {
         var index = 0
         while index < numbers.count {
             var end = index

@@ -18,6 +18,8 @@ public struct HeaderScan: Sendable, Hashable {
     /// Octets of the header with its empty line.
     public var headerLength = 0
 
+    public init() {}
+
     /// Delivered-To fields that are read.
     static let maximumDeliveredTo = 200
 

@@ -1,0 +1,159 @@
+internal import DeliveryPolicy
+internal import MailStore
+internal import MartletCore
+internal import MessageFormat
+internal import Records
+internal import SMTPProtocol
+
+/// MAIL and RCPT: who may send, and whom it reaches. Every refusal is a decision with a record, whose code the reply carries.
+extension SMTPConnection {
+    func decideSender(_ path: ReversePath, _ parameters: MailParameters) -> SMTPReply {
+        var envelope = Envelope(reversePath: path, parameters: parameters)
+        if service.role == .submission, let account {
+            var sender: EmailAddress?
+            if case .address(let address) = path { sender = address }
+            let decision = SubmissionPolicy.decideSender(
+                sender, login: account.login, own: service.store.addresses(of: account.id), in: service.lookup)
+            if decision.outcome != .pass {
+                return refuse(
+                    decision, SMTPReply(553, EnhancedStatus(5, 7, 1), "<\(path.text)>: not an address of yours"),
+                    sender: path, recipients: [])
+            }
+            envelope.decisions.append(decision)
+        }
+        self.envelope = envelope
+        return Self.senderOK
+    }
+
+    func decideRecipient(_ path: ForwardPath) -> SMTPReply {
+        guard var envelope else { return SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
+        let address: EmailAddress
+        switch path {
+        case .address(let given): address = given
+        case .postmaster:
+            // RFC 5321 §4.1.1.3: without a domain it is the server's own, here the first of the local ones.
+            let domain = service.store.domains().map(\.domain).min()
+            guard let domain, let own = EmailAddress(localPart: "postmaster", domain: domain) else {
+                return SMTPReply(550, EnhancedStatus(5, 1, 1), "No domain is served here yet")
+            }
+            address = own
+        }
+        let text = address.description
+        let lookup = service.lookup
+        let resolution = RecipientResolver().resolve(address, in: lookup)
+        let sender = envelope.reversePath
+        switch resolution.outcome {
+        case .notLocal:
+            return refuseOutside(address, resolution.decision, sender: sender)
+        case .unknownUser:
+            return refuse(
+                resolution.decision, SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(text)>: no such user here"),
+                sender: sender, recipients: [text])
+        case .brokenAlias:
+            return refuse(
+                resolution.decision, SMTPReply(451, EnhancedStatus(4, 2, 4), "<\(text)>: the list cannot be expanded"),
+                sender: sender,
+                recipients: [text])
+        case .found: break
+        }
+        guard resolution.outside.isEmpty else {
+            let decision = Decision(
+                check: "recipient", outcome: .refuse,
+                summary: "The alias leads to another server, and this release sends nothing out yet.",
+                evidence: resolution.outside.prefix(5).map { .init("target", $0.description) },
+                remedy: "let the alias name local addresses only")
+            return refuse(
+                decision, SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: forwarding is not yet possible here"),
+                sender: sender, recipients: [text])
+        }
+        guard !resolution.targets.isEmpty else {
+            return refuse(
+                Decision(
+                    check: "recipient", outcome: .refuse,
+                    summary: "The alias reaches nobody: its members point at each other.",
+                    evidence: [.init("recipient", text)], remedy: "mend it with `martlet alias add`"),
+                SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(text)>: the list has no members"), sender: sender,
+                recipients: [text])
+        }
+        if let decision = quotaDecision(resolution.targets, size: envelope.parameters.size) {
+            return refuse(
+                decision, SMTPReply(452, EnhancedStatus(4, 2, 2), "<\(text)>: mailbox full"), sender: sender,
+                recipients: [text])
+        }
+        envelope.recipients.append(Envelope.Recipient(text: text, targets: resolution.targets))
+        envelope.decisions.append(resolution.decision)
+        self.envelope = envelope
+        return Self.recipientOK
+    }
+
+    /// An address of another server: never relayed for strangers; for users not yet.
+    private func refuseOutside(_ address: EmailAddress, _ found: Decision, sender: ReversePath) -> SMTPReply {
+        let text = address.description
+        guard service.role == .submission, account != nil else {
+            return refuse(
+                found, SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: relaying denied"), sender: sender,
+                recipients: [text])
+        }
+        let decision = Decision(
+            check: "recipient", outcome: .refuse,
+            summary: "The address is another server's, and this release sends nothing out yet.",
+            evidence: [.init("recipient", text)], remedy: "wait for the release with the outbound queue")
+        return refuse(
+            decision,
+            SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: mail to other servers is not yet possible here"),
+            sender: sender,
+            recipients: [text])
+    }
+
+    /// Refuses when nobody that the address reaches has room for `size` octets.
+    private func quotaDecision(_ targets: [Resolution.Target], size: Int?) -> Decision? {
+        var evidence: [Decision.Evidence] = []
+        for target in targets {
+            guard let account = service.store.account(target.account), let quota = account.quota,
+                account.usedBytes + Int64(size ?? 1) > quota
+            else { return nil }
+            evidence.append(.init("quota of \(target.address)", "\(account.usedBytes) of \(quota) octets used"))
+        }
+        return Decision(
+            check: "quota", outcome: .defer, summary: "The mailbox has no room for this message.", evidence: evidence,
+            reference: "RFC 5321 §4.2.3", remedy: "delete mail, or raise the quota with `martlet account set --quota`")
+    }
+
+    /// Writes the refusal's record and gives the reply with its code.
+    func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath, recipients: [String]) -> SMTPReply {
+        let now = service.clock.now()
+        let code = service.authenticator.codes.next(at: now)
+        var reply = reply
+        reply.lines[reply.lines.count - 1] += " (record \(code))"
+        var decision = decision
+        // The resolver's word for an unknown user is the same for all; what the peer was told is the session's.
+        decision.outcome = reply.code >= 500 ? .refuse : .defer
+        service.write(
+            Record(
+                code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: sender.text,
+                recipients: recipients,
+                decisions: [decision], reply: reply.description))
+        service.logger.info(
+            "refused",
+            metadata: [
+                "code": "\(code)", "peer": "\(connection.peerAddress)", "check": "\(decision.check)",
+                "status": "\(reply.code)",
+            ])
+        return reply
+    }
+
+    private static let senderOK = SMTPReply(250, EnhancedStatus(2, 1, 0), "Sender ok")
+    private static let recipientOK = SMTPReply(250, EnhancedStatus(2, 1, 5), "Recipient ok")
+
+    func traceFields(_ envelope: Envelope, code: LookupCode, now: Instant) -> TraceFields {
+        TraceFields(
+            role: service.role, clientName: session.clientName ?? "unknown", usesExtensions: session.usesExtensions,
+            peerAddress: connection.peerAddress, tls: connection.tls, isAuthenticated: account != nil,
+            usesSMTPUTF8: envelope.parameters.usesSMTPUTF8, hostname: service.configuration.hostname, code: code,
+            onlyRecipient: envelope.recipients.count == 1 ? envelope.recipients[0].text : nil, now: now)
+    }
+}
+
+extension TraceFields {
+    var date: String { MailDate(instant: now).description }
+}

@@ -1,0 +1,252 @@
+internal import Authentication
+internal import DeliveryPolicy
+internal import MailStore
+internal import MartletCore
+public import NIOCore
+public import NetworkTransport
+internal import Records
+internal import SMTPProtocol
+
+/// One client of SMTP, submission or LMTP: an actor on its connection's event loop that drives the pure session.
+///
+/// Decisions on senders and recipients are made at once, from memory. A message waits for its commit; input that comes
+/// meanwhile is kept up to a bound and then no longer read.
+public actor SMTPConnection: ConnectionSession {
+    nonisolated let connection: Connection
+    nonisolated let service: SMTPService
+
+    var session: SMTPServerSession
+    var account: AuthenticatedAccount?
+    var exchange: SASLExchange?
+    var envelope: Envelope?
+    var intake: MessageIntake?
+    private var messageBegan: Instant?
+    private var messageBytes = 0
+    private var isRunning = false
+    private(set) var isOver = false
+    private var isServerClosing = false
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { connection.executor }
+
+    init(_ connection: Connection, service: SMTPService) {
+        self.connection = connection
+        self.service = service
+        session = SMTPServerSession(
+            role: service.role, hostname: service.configuration.hostname, limits: service.configuration.limits,
+            canStartTLS: connection.canStartTLS, mechanisms: [])
+    }
+
+    // MARK: The transport's events
+
+    public func opened() {
+        let mechanisms =
+            service.role == .submission
+            ? service.authenticator.mechanisms(isTLS: connection.tls != nil, isLoopback: connection.isLoopback) : []
+        session = SMTPServerSession(
+            role: service.role, hostname: service.configuration.hostname, limits: service.configuration.limits,
+            canStartTLS: connection.canStartTLS, mechanisms: mechanisms)
+        connection.setDeadline(after: service.configuration.commandTimeout)
+        send(session.greeting)
+    }
+
+    public func received(_ bytes: ByteBuffer) {
+        guard !isOver else { return }
+        bytes.withUnsafeReadableBytes { session.receive($0) }
+        if isRunning {
+            if session.heldBytes > service.configuration.readAheadBytes { connection.pauseReading() }
+            return
+        }
+        isRunning = true
+        Task.immediate { [self] in await run() }
+    }
+
+    public func tlsEstablished() {
+        session.tlsEstablished(
+            mechanisms: service.role == .submission
+                ? service.authenticator.mechanisms(isTLS: true, isLoopback: connection.isLoopback) : [])
+        envelope = nil
+        connection.setDeadline(after: service.configuration.commandTimeout)
+    }
+
+    public func deadlinePassed() {
+        guard !isOver, !isRunning else { return }
+        recordConnection("The client was silent for too long.", reply: "421 4.4.2")
+        sayGoodbye(
+            SMTPReply(421, EnhancedStatus(4, 4, 2), "\(service.configuration.hostname) timed out waiting for you"))
+    }
+
+    public func closed(_ reason: CloseReason) {
+        isOver = true
+        if let intake, !isRunning {
+            intake.discard()
+            self.intake = nil
+            recordConnection("The connection ended in the middle of a message; nothing was taken.", reply: nil)
+        } else if case .tlsFailed(let reason) = reason {
+            recordConnection("The TLS handshake failed: \(reason)", reply: nil)
+        }
+    }
+
+    public func serverIsClosing() {
+        guard !isOver else { return }
+        isServerClosing = true
+        if !isRunning {
+            sayGoodbye(SMTPReply(421, EnhancedStatus(4, 3, 2), "\(service.configuration.hostname) is shutting down"))
+        }
+    }
+
+    // MARK: Work
+
+    private func run() async {
+        while !isOver {
+            switch session.next() {
+            case .needMore:
+                return rest()
+            case .reply(let reply):
+                send(reply)
+            case .refuse(let reply):
+                service.logger.debug(
+                    "command refused", metadata: ["connection": "\(connection.number)", "reply": "\(reply)"])
+                send(reply)
+            case .replyAndClose(let reply):
+                if reply.code != 221 {
+                    recordConnection(
+                        "The session was ended: \(reply.lines.joined(separator: " ")).", reply: reply.description)
+                }
+                sayGoodbye(reply)
+            case .startTLS(let reply):
+                beginTLS(reply)
+            case .authenticate(let mechanism, let response):
+                await authenticate(mechanism, response)
+            case .authenticationResponse(let response):
+                await authenticationReceived(response)
+            case .sender(let path, let parameters):
+                let reply = decideSender(path, parameters)
+                session.senderDecided(reply)
+                send(reply)
+            case .recipient(let path):
+                let reply = decideRecipient(path)
+                session.recipientDecided(reply)
+                send(reply)
+            case .beginMessage:
+                beginMessage()
+                if let reply = session.dataReply { send(reply) }
+            case .content(let bytes):
+                messageBytes += bytes.count
+                intake?.append(bytes)
+            case .abandonMessage:
+                intake?.discard()
+                intake = nil
+                messageBegan = nil
+                send(SMTPServerSession.ok)
+            case .refuseMessage(let reply, let reason):
+                refuseMessage(reply, reason)
+            case .endMessage:
+                await endMessage()
+            }
+        }
+        isRunning = false
+    }
+
+    private func rest() {
+        isRunning = false
+        connection.flush()
+        guard !isOver else { return }
+        if isServerClosing { return serverIsClosing() }
+        connection.resumeReading()
+        guard let began = messageBegan else {
+            return connection.setDeadline(after: service.configuration.commandTimeout)
+        }
+        let configuration = service.configuration
+        let elapsed = service.clock.now() - began
+        if elapsed > configuration.slowGrace, configuration.minimumDataRate > 0 {
+            let seconds = elapsed.components.seconds
+            if messageBytes / max(1, Int(seconds)) < configuration.minimumDataRate {
+                recordConnection(
+                    "The message came at less than \(configuration.minimumDataRate) octets a second.",
+                    reply: "421 4.4.2")
+                return sayGoodbye(
+                    SMTPReply(
+                        421, EnhancedStatus(4, 4, 2),
+                        "Too slow: \(configuration.minimumDataRate) octets a second are the least"))
+            }
+        }
+        connection.setDeadline(after: configuration.dataTimeout)
+    }
+
+    func send(_ reply: SMTPReply) {
+        var bytes: [UInt8] = []
+        reply.append(to: &bytes)
+        connection.write(bytes)
+    }
+
+    func send(_ bytes: [UInt8]) { connection.write(bytes) }
+
+    private func sayGoodbye(_ reply: SMTPReply) {
+        guard !isOver else { return }
+        isOver = true
+        intake?.discard()
+        intake = nil
+        send(reply)
+        connection.close()
+    }
+
+    private func beginTLS(_ reply: SMTPReply) {
+        do { try connection.startTLS(after: reply.bytes) } catch {
+            service.logger.error("STARTTLS failed", metadata: ["reason": "\(error)"])
+            sayGoodbye(SMTPReply(421, EnhancedStatus(4, 7, 0), "TLS is not available now"))
+        }
+    }
+
+    private func beginMessage() {
+        guard var envelope else { return }
+        messageBegan = service.clock.now()
+        messageBytes = 0
+        let now = service.clock.now()
+        let code = service.authenticator.codes.next(at: now)
+        envelope.code = code
+        self.envelope = envelope
+        do throws(StoreError) {
+            let spool = try service.store.makeSpool()
+            let trace = traceFields(envelope, code: code, now: now)
+            let isSubmission = service.role == .submission
+            intake = MessageIntake(spool: spool, maximumHeaderSize: service.configuration.maximumHeaderSize) { scan in
+                // RFC 6409 §8: what a user's program left out is added; a relay changes nothing.
+                var fields = trace.received
+                if isSubmission {
+                    if !scan.hasDate { fields += Array("Date: \(trace.date)\r\n".utf8) }
+                    if !scan.hasMessageID { fields += Array("Message-ID: <\(code)@\(trace.hostname)>\r\n".utf8) }
+                }
+                return fields
+            }
+        } catch {
+            intake = nil
+            envelope.failure = error
+            self.envelope = envelope
+        }
+    }
+
+    /// Ends the transaction on our side; the session ends its own.
+    func messageEnded() {
+        intake = nil
+        messageBegan = nil
+        envelope = nil
+        session.messageDecided()
+    }
+
+    func peer() -> Record.Peer {
+        Record.Peer(
+            address: connection.peerAddress, helo: session.clientName, tls: connection.tls, login: account?.login)
+    }
+
+    private func recordConnection(_ summary: String, reply: String?) {
+        let now = service.clock.now()
+        service.write(
+            Record(
+                code: service.authenticator.codes.next(at: now), kind: .connection, at: now,
+                service: connection.service, peer: peer(),
+                sender: envelope?.reversePath.text, recipients: envelope?.recipients.map(\.text) ?? [],
+                decisions: [
+                    Decision(check: "connection", outcome: .refuse, summary: summary, reference: "RFC 5321 §3.8")
+                ], reply: reply))
+    }
+}

@@ -1,0 +1,253 @@
+/// Every statement of the store, once. Engines prepare each on first use and keep it.
+enum SQL: Int, CaseIterable {
+    // Settings and directory
+    case getSetting, putSetting
+    case allDomains, putDomain, removeDomain
+    case allAliases, putAlias, removeAlias
+    case allAccounts, insertAccount, updateAccount, removeAccount, updateAccountCounters
+    case credentialsOfAccount, putCredential, removeCredential, removeCredentialsOfAccount, bumpCredentialGeneration, touchCredential
+    // Mailboxes
+    case usageOfAccounts, mailboxesOfAccount, accountCounters, insertMailbox, updateMailbox, removeMailboxRow, removeMailboxesOfAccount
+    case subscriptionsOfAccount, insertSubscription, removeSubscription, removeSubscriptionsOfAccount
+    // Messages
+    case insertMessage, indexOfMailbox, messageRow, flagsOfMessage, updateFlags, deleteMessage, blobsOfAccount, removeMessagesOfAccount
+    case insertSummary, summaryOfMessage, scanSummaries, copySummary, moveSummary, removeSummary, removeSummariesOfAccount
+    case entriesOfMailbox, deletedOfMailbox
+    // Expunged
+    case insertExpunged, expungedSince, expungedOfAccount, expungedRow, setNotRestorable, removeExpungedOfAccount
+    case expiredExpunged, removeExpunged, notePurgedModSeq
+    // Blobs
+    case getBlob, insertBlob, addBlobReferences, moveBlob, allBlobs, unreferencedBytes
+    case segmentTails, putSegment
+    // Records and ledger
+    case insertRecord, insertRecordKey, addLedger, allLedger, recountRecords, recordByCode, recordsByKey, recordsByTime
+    case recordsBefore, removeRecord, removeRecordKey, purgeLedger
+    // Transactions
+    case begin, commit, rollback, savepoint, rollbackToSavepoint, release
+    // Verification
+    case recountMailboxes, allBlobReferences
+
+    var text: String {
+        switch self {
+        case .getSetting: "SELECT value FROM settings WHERE shard = ? AND name = ?"
+        case .putSetting: "INSERT INTO settings (shard, name, value) VALUES (?, ?, ?) ON CONFLICT (shard, name) DO UPDATE SET value = excluded.value"
+
+        case .allDomains: "SELECT domain, catch_all, separator FROM domains ORDER BY domain"
+        case .putDomain:
+            """
+            INSERT INTO domains (domain, catch_all, separator) VALUES (?, ?, ?)
+            ON CONFLICT (domain) DO UPDATE SET catch_all = excluded.catch_all, separator = excluded.separator
+            """
+        case .removeDomain: "DELETE FROM domains WHERE domain = ?"
+        case .allAliases: "SELECT address, targets FROM aliases ORDER BY domain, local_part"
+        case .putAlias:
+            """
+            INSERT INTO aliases (domain, local_part, address, targets) VALUES (?, ?, ?, ?)
+            ON CONFLICT (domain, local_part) DO UPDATE SET address = excluded.address, targets = excluded.targets
+            """
+        case .removeAlias: "DELETE FROM aliases WHERE domain = ? AND local_part = ?"
+        case .allAccounts:
+            """
+            SELECT account_id, address, display_name, quota, is_administrator, is_suspended, credential_generation
+            FROM accounts ORDER BY account_id
+            """
+        case .insertAccount:
+            """
+            INSERT INTO accounts (account_id, address, display_name, quota, is_administrator, is_suspended, credential_generation,
+                next_mailbox, last_uid_validity, created_at) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?)
+            """
+        case .updateAccount:
+            "UPDATE accounts SET display_name = ?, quota = ?, is_administrator = ?, is_suspended = ? WHERE account_id = ?"
+        case .removeAccount: "DELETE FROM accounts WHERE account_id = ?"
+        case .updateAccountCounters: "UPDATE accounts SET next_mailbox = ?, last_uid_validity = ? WHERE account_id = ?"
+        case .credentialsOfAccount:
+            """
+            SELECT number, label, argon2id, sha256_salt, sha256_iterations, sha256_stored, sha256_server, sha1_salt, sha1_iterations,
+                sha1_stored, sha1_server, created_at, last_used_at FROM credentials WHERE account_id = ? ORDER BY number
+            """
+        case .putCredential:
+            """
+            INSERT INTO credentials (account_id, number, label, argon2id, sha256_salt, sha256_iterations, sha256_stored, sha256_server,
+                sha1_salt, sha1_iterations, sha1_stored, sha1_server, created_at, last_used_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (account_id, number) DO UPDATE SET label = excluded.label, argon2id = excluded.argon2id,
+                sha256_salt = excluded.sha256_salt, sha256_iterations = excluded.sha256_iterations, sha256_stored = excluded.sha256_stored,
+                sha256_server = excluded.sha256_server, sha1_salt = excluded.sha1_salt, sha1_iterations = excluded.sha1_iterations,
+                sha1_stored = excluded.sha1_stored, sha1_server = excluded.sha1_server, created_at = excluded.created_at,
+                last_used_at = excluded.last_used_at
+            """
+        case .removeCredential: "DELETE FROM credentials WHERE account_id = ? AND number = ?"
+        case .removeCredentialsOfAccount: "DELETE FROM credentials WHERE account_id = ?"
+        case .bumpCredentialGeneration: "UPDATE accounts SET credential_generation = ? WHERE account_id = ?"
+        case .touchCredential: "UPDATE credentials SET last_used_at = ? WHERE account_id = ? AND number = ?"
+
+        case .usageOfAccounts: "SELECT account_id, SUM(messages), SUM(size) FROM mailboxes WHERE deleted_at = 0 GROUP BY account_id"
+        case .mailboxesOfAccount:
+            """
+            SELECT mailbox_id, name, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size, special_use, keywords,
+                deleted_at, purged_modseq FROM mailboxes WHERE account_id = ?
+            """
+        case .accountCounters: "SELECT next_mailbox, last_uid_validity FROM accounts WHERE account_id = ?"
+        case .insertMailbox:
+            """
+            INSERT INTO mailboxes (account_id, mailbox_id, name, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size,
+                special_use, keywords, deleted_at, purged_modseq) VALUES (?, ?, ?, ?, 1, 1, 0, 0, 0, 0, ?, '', 0, 0)
+            """
+        case .updateMailbox:
+            """
+            UPDATE mailboxes SET name = ?, uid_next = ?, highest_modseq = ?, messages = ?, unseen = ?, deleted = ?, size = ?,
+                special_use = ?, keywords = ?, deleted_at = ?, purged_modseq = ? WHERE account_id = ? AND mailbox_id = ?
+            """
+        case .removeMailboxRow: "DELETE FROM mailboxes WHERE account_id = ? AND mailbox_id = ?"
+        case .removeMailboxesOfAccount: "DELETE FROM mailboxes WHERE account_id = ?"
+        case .subscriptionsOfAccount: "SELECT name FROM subscriptions WHERE account_id = ? ORDER BY name"
+        case .insertSubscription: "INSERT INTO subscriptions (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING"
+        case .removeSubscription: "DELETE FROM subscriptions WHERE account_id = ? AND name = ?"
+        case .removeSubscriptionsOfAccount: "DELETE FROM subscriptions WHERE account_id = ?"
+
+        case .insertMessage:
+            """
+            INSERT INTO messages (account_id, mailbox_id, uid, flags, modseq, internal_date, size, blob, prefix)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        case .indexOfMailbox:
+            """
+            SELECT uid, flags, modseq, internal_date, size FROM messages WHERE account_id = ? AND mailbox_id = ?
+            ORDER BY account_id, mailbox_id, uid
+            """
+        case .messageRow:
+            "SELECT flags, modseq, internal_date, size, blob, prefix FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .flagsOfMessage:
+            "SELECT flags, modseq, internal_date, size FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .updateFlags: "UPDATE messages SET flags = ?, modseq = ? WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .deleteMessage: "DELETE FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .blobsOfAccount:
+            """
+            SELECT blob FROM messages WHERE account_id = ? UNION ALL SELECT blob FROM expunged WHERE account_id = ? AND restorable = 1
+            """
+        case .removeMessagesOfAccount: "DELETE FROM messages WHERE account_id = ?"
+        case .insertSummary:
+            """
+            INSERT INTO summaries (account_id, mailbox_id, uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id,
+                sent_date, sent_zone, preview, envelope, body_structure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        case .summaryOfMessage:
+            """
+            SELECT uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id, sent_date, sent_zone, preview, envelope,
+                body_structure FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid = ?
+            """
+        case .scanSummaries:
+            """
+            SELECT uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id, sent_date, sent_zone, preview, envelope,
+                body_structure FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid >= ? AND uid <= ?
+            ORDER BY account_id, mailbox_id, uid LIMIT ?
+            """
+        case .copySummary:
+            """
+            INSERT INTO summaries (account_id, mailbox_id, uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id,
+                sent_date, sent_zone, preview, envelope, body_structure)
+            SELECT ?, ?, ?, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id, sent_date, sent_zone, preview,
+                envelope, body_structure FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid = ?
+            """
+        case .moveSummary:
+            "UPDATE summaries SET account_id = ?, mailbox_id = ?, uid = ? WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .removeSummary: "DELETE FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .removeSummariesOfAccount: "DELETE FROM summaries WHERE account_id = ?"
+        case .entriesOfMailbox:
+            "SELECT uid FROM messages WHERE account_id = ? AND mailbox_id = ? ORDER BY account_id, mailbox_id, uid"
+        case .deletedOfMailbox:
+            """
+            SELECT uid FROM messages WHERE account_id = ? AND mailbox_id = ? AND (flags & 8) <> 0 ORDER BY account_id, mailbox_id, uid
+            """
+
+        case .insertExpunged:
+            """
+            INSERT INTO expunged (account_id, mailbox_id, uid, modseq, expunged_at, restorable, flags, internal_date, size, blob, prefix)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        case .expungedSince: "SELECT uid FROM expunged WHERE account_id = ? AND mailbox_id = ? AND modseq > ? AND modseq <= ? ORDER BY uid"
+        case .expungedOfAccount:
+            """
+            SELECT e.mailbox_id, e.uid, e.expunged_at, e.size, s.subject, s.sender, m.name FROM expunged e
+            JOIN summaries s ON s.account_id = e.account_id AND s.mailbox_id = e.mailbox_id AND s.uid = e.uid
+            JOIN mailboxes m ON m.account_id = e.account_id AND m.mailbox_id = e.mailbox_id
+            WHERE e.account_id = ? AND e.restorable = 1 ORDER BY e.expunged_at DESC, e.mailbox_id DESC, e.uid DESC LIMIT ?
+            """
+        case .expungedRow:
+            """
+            SELECT flags, internal_date, size, blob, prefix FROM expunged
+            WHERE account_id = ? AND mailbox_id = ? AND uid = ? AND restorable = 1
+            """
+        case .setNotRestorable: "UPDATE expunged SET restorable = 0 WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .removeExpungedOfAccount: "DELETE FROM expunged WHERE account_id = ?"
+        case .expiredExpunged:
+            """
+            SELECT account_id, mailbox_id, uid, modseq, restorable, blob FROM expunged WHERE expunged_at < ?
+            ORDER BY account_id, mailbox_id, uid LIMIT ?
+            """
+        case .removeExpunged: "DELETE FROM expunged WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .notePurgedModSeq:
+            "UPDATE mailboxes SET purged_modseq = ? WHERE account_id = ? AND mailbox_id = ? AND purged_modseq < ?"
+
+        case .getBlob: "SELECT segment, place, length, refs FROM blobs WHERE shard = ? AND blob = ?"
+        case .insertBlob: "INSERT INTO blobs (shard, blob, segment, place, length, refs) VALUES (?, ?, ?, ?, ?, ?)"
+        case .addBlobReferences: "UPDATE blobs SET refs = refs + ? WHERE shard = ? AND blob = ?"
+        case .moveBlob: "UPDATE blobs SET segment = ?, place = ? WHERE shard = ? AND blob = ?"
+        case .allBlobs: "SELECT blob, segment, place, length, refs FROM blobs WHERE shard = ? AND blob > ? ORDER BY shard, blob LIMIT ?"
+        case .unreferencedBytes: "SELECT COUNT(*), COALESCE(SUM(length), 0) FROM blobs WHERE shard = ? AND refs = 0"
+        case .segmentTails: "SELECT segment, tail FROM segments WHERE shard = ? ORDER BY segment"
+        case .putSegment:
+            "INSERT INTO segments (shard, segment, tail) VALUES (?, ?, ?) ON CONFLICT (shard, segment) DO UPDATE SET tail = excluded.tail"
+
+        case .insertRecord:
+            """
+            INSERT INTO records (shard, code, at, kind, outcome, accepted, delivered, discarded, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (shard, code) DO NOTHING
+            """
+        case .insertRecordKey:
+            "INSERT INTO record_keys (shard, lookup, code) VALUES (?, ?, ?) ON CONFLICT (shard, lookup, code) DO NOTHING"
+        case .addLedger:
+            """
+            INSERT INTO ledger (shard, entry, count, purged) VALUES (?, ?, ?, 0)
+            ON CONFLICT (shard, entry) DO UPDATE SET count = ledger.count + excluded.count
+            """
+        case .allLedger: "SELECT entry, count, purged FROM ledger WHERE shard = ?"
+        case .recountRecords:
+            "SELECT COALESCE(SUM(accepted), 0), COALESCE(SUM(delivered), 0), COALESCE(SUM(discarded), 0) FROM records WHERE shard = ?"
+        case .recordByCode: "SELECT code, body FROM records WHERE shard = ? AND code = ?"
+        case .recordsByKey:
+            """
+            SELECT r.code, r.body FROM record_keys k JOIN records r ON r.shard = k.shard AND r.code = k.code
+            WHERE k.shard = ? AND k.lookup = ? AND k.code <= ? ORDER BY k.code DESC LIMIT ?
+            """
+        case .recordsByTime: "SELECT code, body FROM records WHERE shard = ? AND code <= ? ORDER BY code DESC LIMIT ?"
+        case .recordsBefore:
+            "SELECT code, at, accepted, delivered, discarded, body FROM records WHERE shard = ? AND code > ? AND code < ? ORDER BY code LIMIT ?"
+        case .removeRecord: "DELETE FROM records WHERE shard = ? AND code = ?"
+        case .removeRecordKey: "DELETE FROM record_keys WHERE shard = ? AND lookup = ? AND code = ?"
+        case .purgeLedger: "UPDATE ledger SET purged = purged + ? WHERE shard = ? AND entry = ?"
+
+        case .begin: "BEGIN"
+        case .commit: "COMMIT"
+        case .rollback: "ROLLBACK"
+        case .savepoint: "SAVEPOINT operation"
+        case .rollbackToSavepoint: "ROLLBACK TO SAVEPOINT operation"
+        case .release: "RELEASE SAVEPOINT operation"
+
+        case .recountMailboxes:
+            """
+            SELECT m.account_id, m.mailbox_id, m.name, m.messages, m.unseen, m.deleted, m.size, m.uid_next, m.highest_modseq,
+                COUNT(x.uid), COALESCE(SUM(CASE WHEN (x.flags & 1) = 0 THEN 1 ELSE 0 END), 0),
+                COALESCE(SUM(CASE WHEN (x.flags & 8) <> 0 THEN 1 ELSE 0 END), 0), COALESCE(SUM(x.size), 0), COALESCE(MAX(x.uid), 0),
+                COALESCE(MAX(x.modseq), 0)
+            FROM mailboxes m LEFT JOIN messages x ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
+            GROUP BY m.account_id, m.mailbox_id, m.name, m.messages, m.unseen, m.deleted, m.size, m.uid_next, m.highest_modseq
+            """
+        case .allBlobReferences:
+            """
+            SELECT blob, COUNT(*) FROM (SELECT blob FROM messages UNION ALL SELECT blob FROM expunged WHERE restorable = 1) AS r
+            GROUP BY blob ORDER BY blob
+            """
+        }
+    }
+}

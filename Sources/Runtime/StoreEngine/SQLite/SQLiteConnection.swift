@@ -1,0 +1,87 @@
+internal import GRDB
+internal import GRDBSQLite
+
+/// One connection to the database, confined to one thread: opened and configured by GRDB, driven by its own prepared
+/// statements, since rows on hot paths are read and written column by column.
+final class SQLiteConnection {
+    enum Role { case writer, reader }
+
+    private let queue: DatabaseQueue
+    let handle: OpaquePointer
+    private var statements: [Statement?]
+
+    /// - Throws: `SQLiteError`, also when the writer would not be durable: a commit that returns before it is on disk is
+    ///   worse than no commit.
+    init(path: String, role: Role) throws {
+        var configuration = Configuration()
+        configuration.readonly = role == .reader
+        configuration.busyMode = .timeout(10)
+        configuration.label = "martlet.store.\(role)"
+        configuration.maximumReaderCount = 1
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        guard let handle = queue.unsafeReentrantRead({ $0.sqliteConnection }) else {
+            throw SQLiteError(code: SQLITE_CANTOPEN, message: "no connection", statement: path)
+        }
+        self.handle = handle
+        // GRDB's hooks expect that its own statements ran.
+        sqlite3_commit_hook(handle, nil, nil)
+        sqlite3_rollback_hook(handle, nil, nil)
+        statements = Array(repeating: nil, count: SQL.allCases.count)
+        try execute("PRAGMA temp_store = MEMORY")
+        try execute("PRAGMA cache_size = \(role == .writer ? -65_536 : -16_384)")
+        guard role == .writer else { return }
+        try execute("PRAGMA journal_mode = WAL")
+        try execute("PRAGMA synchronous = FULL")
+        try execute("PRAGMA secure_delete = OFF")
+        // Checkpoints are begun by the committer, between batches.
+        try execute("PRAGMA wal_autocheckpoint = 0")
+        try execute("PRAGMA journal_size_limit = 134217728")
+        let mode = try pragma("PRAGMA synchronous")
+        guard mode == "2", try pragma("PRAGMA journal_mode") == "wal" else {
+            throw SQLiteError(code: SQLITE_MISUSE, message: "synchronous is \(mode), not FULL: commits would not be durable", statement: path)
+        }
+    }
+
+    deinit { statements.removeAll() }
+
+    /// The prepared form of `sql`, made on first use.
+    func callAsFunction(_ sql: SQL) throws(SQLiteError) -> Statement {
+        if let statement = statements[sql.rawValue] { return statement }
+        let statement = try Statement(sql.text, on: handle)
+        statements[sql.rawValue] = statement
+        return statement
+    }
+
+    func execute(_ text: String) throws(SQLiteError) { try Statement(text, on: handle).run() }
+
+    func execute(_ sql: SQL) throws(SQLiteError) { try self(sql).run() }
+
+    func pragma(_ text: String) throws(SQLiteError) -> String {
+        let statement = try Statement(text, on: handle)
+        return try statement.step() ? statement.text(0) : ""
+    }
+
+    /// Whether a transaction is open: SQLite ends one by itself on some errors.
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    /// Copies pages from the write-ahead log to the database. Returns the pages in the log, and those copied.
+    @discardableResult
+    func checkpoint(restart: Bool) -> (log: Int, copied: Int) {
+        var log: Int32 = 0
+        var copied: Int32 = 0
+        sqlite3_wal_checkpoint_v2(handle, nil, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &log, &copied)
+        return (Int(log), Int(copied))
+    }
+
+    /// The statements of `body` see one state of the database.
+    func reading<Result>(_ body: () throws -> Result) throws -> Result {
+        try execute(.begin)
+        defer { try? execute(.commit) }
+        return try body()
+    }
+
+    func close() {
+        statements = []
+        try? queue.close()
+    }
+}

@@ -1,3 +1,59 @@
 import ArgumentParser
 import MartletServer
-@main struct Martlet: ParsableCommand { func run() {} }
+
+/// The command `martlet`: the server, the lab, and everything that an administrator types.
+@main
+struct Martlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "A complete mail server in one program.",
+        discussion: """
+            To see mail flow before you own a domain:
+
+              martlet lab --dir ./lab
+              curl smtp://127.0.0.1:20025 --mail-from a@b.test --mail-rcpt user0001@example.test -T letter.txt
+              martlet message list user0001@example.test
+              martlet explain user0001@example.test
+
+            To run a server:
+
+              martlet config reference > reference.md
+              martlet config check martlet.yaml
+              martlet serve --config martlet.yaml
+              martlet domain add example.org --config martlet.yaml
+              martlet account add anna@example.org --config martlet.yaml
+
+            Commands work while the server runs, and take effect at once; when it does not run, they open its data themselves.
+            Exit codes: 0 done; 1 the answer is no, or there is no such thing; 2 usage or configuration; 3 the server or its
+            data cannot be reached.
+            """,
+        version: "martlet \(Version.text)",
+        subcommands: [
+            ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self, AliasCommand.self, MessageCommand.self,
+            ExplainCommand.self, LedgerCommand.self, StatusCommand.self, ConfigCommand.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch {
+            leave(after: error)
+        }
+    }
+
+    /// Ends with the documented exit code: usage errors are 2, not the library's 64.
+    private static func leave(after error: any Error) -> Never {
+        if let failure = error as? CommandFailure {
+            if !failure.message.isEmpty { Terminal.error(failure.message) }
+            Terminal.exit(failure.status)
+        }
+        let message = fullMessage(for: error)
+        if exitCode(for: error) == .success {
+            Terminal.print(message)
+            Terminal.exit(.done)
+        }
+        Terminal.write(message + "\n", to: 2)
+        Terminal.exit(.usage)
+    }
+}

@@ -1,4 +1,4 @@
-import MartletCore
+package import MartletCore
 
 /// The whole configuration as plain values, passed by value to each server. Made from `ConfigurationSettings`, where every
 /// bound was checked; what needs two keys at once is checked here.
@@ -58,6 +58,7 @@ package struct Configuration: Sendable {
         package var idleTimeout: Duration
         package var loginTimeout: Duration
         package var appendLimit: Int
+        package var maximumFailedLogins: Int
         package var maximumConnections: Int
         package var maximumConnectionsPerAddress: Int
     }
@@ -70,7 +71,6 @@ package struct Configuration: Sendable {
 
     package struct Authentication: Sendable {
         package var allowsPlaintextFromLoopback: Bool
-        package var cacheLifetime: Duration
         package var slowsDownFailures: Bool
     }
 
@@ -78,6 +78,8 @@ package struct Configuration: Sendable {
         package var expungeRetention: Duration
         /// nil: no limit.
         package var defaultQuota: Int64?
+        package var freeSpaceReserve: Int64
+        package var indexCache: Int
     }
 
     package struct Log: Sendable {
@@ -122,18 +124,20 @@ package struct Configuration: Sendable {
         lmtp = LMTP(maximumConnections: settings.integer("lmtp.max-connections"))
         imap = IMAP(
             idleTimeout: settings.duration("imap.idle-timeout") ?? .zero, loginTimeout: settings.duration("imap.login-timeout") ?? .zero,
-            appendLimit: Int(settings.byteCount("imap.append-limit") ?? 0), maximumConnections: settings.integer("imap.max-connections"),
+            appendLimit: Int(settings.byteCount("imap.append-limit") ?? 0), maximumFailedLogins: settings.integer("imap.max-failed-logins"),
+            maximumConnections: settings.integer("imap.max-connections"),
             maximumConnectionsPerAddress: settings.integer("imap.max-connections-per-address"))
         pop3 = POP3(
             idleTimeout: settings.duration("pop3.idle-timeout") ?? .zero, maximumConnections: settings.integer("pop3.max-connections"),
             maximumConnectionsPerAddress: settings.integer("pop3.max-connections-per-address"))
         authentication = Authentication(
             allowsPlaintextFromLoopback: settings.boolean("auth.plaintext-from-loopback"),
-            cacheLifetime: settings.duration("auth.cache-ttl") ?? .zero, slowsDownFailures: settings.boolean("auth.delay"))
+            slowsDownFailures: settings.boolean("auth.delay"))
         subaddressSeparator = settings.text("addresses.subaddress-separator").first
         recordsKeepDays = settings.integer("records.keep-days")
         store = Store(
-            expungeRetention: settings.duration("store.expunge-retention") ?? .zero, defaultQuota: settings.byteCount("store.quota-default"))
+            expungeRetention: settings.duration("store.expunge-retention") ?? .zero, defaultQuota: settings.byteCount("store.quota-default"),
+            freeSpaceReserve: settings.byteCount("store.free-space-reserve") ?? 0, indexCache: Int(settings.byteCount("store.index-cache") ?? 0))
         log = Log(level: settings.text("log.level"), isJSON: settings.text("log.format") == "json")
         let issues = Configuration.conflicts(settings, listeners)
         guard issues.isEmpty else { throw ConfigurationErrors(issues) }

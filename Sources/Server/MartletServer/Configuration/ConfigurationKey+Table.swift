@@ -94,6 +94,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "imap.append-limit", .byteCount(64_000...2_000_000_000), "50MB",
             "The largest message that a client may store. Announced by APPENDLIMIT (RFC 7889); larger ones are refused before a byte is read."),
+        ConfigurationKey(
+            "imap.max-failed-logins", .integer(1...100), "5", "Logins that may fail on one connection before it is closed."),
         ConfigurationKey("imap.max-connections", .integer(1...1_000_000), "20000", "Connections to one IMAP service at a time."),
         ConfigurationKey(
             "imap.max-connections-per-address", .integer(1...1_000_000), "200",
@@ -113,10 +115,6 @@ extension ConfigurationKey {
         ConfigurationKey(
             "auth.plaintext-from-loopback", .boolean, "false",
             "Whether a client on this very machine may send its password without TLS. From elsewhere that is always refused."),
-        ConfigurationKey(
-            "auth.cache-ttl", .duration(.zero ... .seconds(86_400)), "10m",
-            "How long a verified login is remembered in memory, so that the next one costs microseconds. A changed password ends it at once. "
-                + "0s: every login is verified anew."),
         ConfigurationKey(
             "auth.delay", .boolean, "true",
             "Whether logins that fail are answered more and more slowly, by address and by account. An owner is never locked out for good."),
@@ -140,7 +138,13 @@ extension ConfigurationKey {
             "How long a message can be brought back with `martlet message undelete` after it was expunged. 0s: not at all."),
         ConfigurationKey(
             "store.quota-default", .byteCount(1_000_000...1_000_000_000_000_000, allowsNone: true), "none",
-            "Room for an account that is added without --quota. Over it, mail gets 452 4.2.2. Writes are always synchronous; no key turns that off."),
+            "Room for an account that is added without --quota. Over it, mail gets 452 4.2.2."),
+        ConfigurationKey(
+            "store.free-space-reserve", .byteCount(0...1_000_000_000_000), "64MiB",
+            "Room on the disk that is left alone: mail gets 452 4.3.1 before the disk is full."),
+        ConfigurationKey(
+            "store.index-cache", .byteCount(1_000_000...1_000_000_000_000), "64MiB",
+            "Memory for the indexes of mailboxes in use, about 28 octets a message. (Every write is synchronous; no key turns that off.)"),
     ]
 
     private static let log: [ConfigurationKey] = [

@@ -1,5 +1,5 @@
 internal import Glibc
-import MartletCore
+internal import MartletCore
 
 /// A place to listen on.
 package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
@@ -220,19 +220,4 @@ extension ConfigurationKey {
         var bytes = in6_addr()
         return inet_pton(AF_INET6, text, &bytes) == 1
     }
-}
-
-/// Control characters and characters that turn the reading direction as `\u{1B}`, at most 200 characters: texts from
-/// files and peers must not drive a terminal.
-package func escapedForTerminal(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars.prefix(200) {
-        let isBidirectional = (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
-        if scalar.properties.generalCategory == .control || isBidirectional {
-            result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
-        } else {
-            result.unicodeScalars.append(scalar)
-        }
-    }
-    return text.unicodeScalars.count > 200 ? result + "…" : result
 }

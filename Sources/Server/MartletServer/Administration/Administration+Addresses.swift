@@ -1,0 +1,124 @@
+internal import DeliveryPolicy
+internal import MailStore
+internal import MartletCore
+
+extension Administration {
+    // MARK: Domains
+
+    func domain(_ request: AdministrationRequest) async throws(AdministrationFailure) -> AdministrationResponse {
+        switch request {
+        case .domainAdd(let text, let catchAll, let separator):
+            let name = try domainName(text)
+            guard directory.domain(name) == nil else {
+                throw AdministrationFailure(.refused, "\(name) is a domain of this server already", remedy: "change it with “martlet domain set”")
+            }
+            var domain = LocalDomain(domain: name, subaddressSeparator: defaults.subaddressSeparator)
+            if let catchAll { domain.catchAll = try emailAddress(catchAll) }
+            try apply(separator, to: &domain)
+            try await put(domain)
+            return .domains([view(domain)])
+        case .domainList:
+            return .domains(directory.domains().map(view).sorted { $0.domain < $1.domain })
+        case .domainRemove(let text):
+            let domain = try existingDomain(text)
+            try await stored { () throws(StoreError) in try await directory.removeDomain(domain.domain) }
+            return .done("\(domain.domain) is no longer a domain of this server")
+        case .domainSet(let text, let catchAll, let separator):
+            var domain = try existingDomain(text)
+            switch catchAll {
+            case .keep: break
+            case .none: domain.catchAll = nil
+            case .address(let address): domain.catchAll = try emailAddress(address)
+            }
+            try apply(separator, to: &domain)
+            try await put(domain)
+            return .domains([view(domain)])
+        default:
+            preconditionFailure("requests about domains come here")
+        }
+    }
+
+    private func put(_ domain: LocalDomain) async throws(AdministrationFailure) {
+        if let catchAll = domain.catchAll { try refuseUnreachable(catchAll) }
+        try await stored { () throws(StoreError) in try await directory.putDomain(domain) }
+    }
+
+    private func apply(_ change: SeparatorChange, to domain: inout LocalDomain) throws(AdministrationFailure) {
+        switch change {
+        case .keep: break
+        case .none: domain.subaddressSeparator = nil
+        case .character(let text):
+            guard text.utf8.count == 1, let character = text.first, "+-_=.#~".contains(character) else {
+                throw AdministrationFailure(.invalid, "“\(escapedForTerminal(text))” cannot separate a tag", remedy: "use one of + - _ = . # ~, or none")
+            }
+            domain.subaddressSeparator = character
+        }
+    }
+
+    private func existingDomain(_ text: String) throws(AdministrationFailure) -> LocalDomain {
+        let name = try domainName(text)
+        guard let domain = directory.domain(name) else {
+            throw AdministrationFailure(.notFound, "\(name) is not a domain of this server", remedy: "“martlet domain list” lists them")
+        }
+        return domain
+    }
+
+    private func view(_ domain: LocalDomain) -> DomainView {
+        DomainView(
+            domain: domain.domain.ascii, unicode: domain.domain.unicode, catchAll: domain.catchAll?.description,
+            subaddressSeparator: domain.subaddressSeparator.map(String.init),
+            accounts: directory.accounts().count { $0.address.domain == domain.domain })
+    }
+
+    // MARK: Aliases
+
+    func alias(_ request: AdministrationRequest) async throws(AdministrationFailure) -> AdministrationResponse {
+        switch request {
+        case .aliasAdd(let text, let targetTexts):
+            let (address, domain) = try localAddress(text)
+            if case .account? = directory.entry(localPart: address.foldedLocalPart, domain: domain.domain) { try refuseTaken(address) }
+            var targets: [EmailAddress] = []
+            for targetText in targetTexts {
+                let target = try emailAddress(targetText)
+                try refuseUnreachable(target)
+                if !targets.contains(target) { targets.append(target) }
+            }
+            guard !targets.isEmpty, targets.count <= RecipientResolver.maximumTargets else {
+                throw AdministrationFailure(
+                    .invalid, "an alias has 1 to \(RecipientResolver.maximumTargets) targets", remedy: "martlet alias add ADDRESS TARGET [TARGET]...")
+            }
+            try await stored { () throws(StoreError) in try await directory.putAlias(address, targets: targets) }
+            return .aliases([AliasView(address: address.description, targets: targets.map(\.description))])
+        case .aliasList(let domainText):
+            let domain = try domainText.map { text throws(AdministrationFailure) in try existingDomain(text).domain }
+            let aliases = directory.aliases().filter { domain == nil || $0.address.domain == domain }
+            return .aliases(
+                aliases.map { AliasView(address: $0.address.description, targets: $0.targets.map(\.description)) }
+                    .sorted { $0.address < $1.address })
+        case .aliasRemove(let text):
+            let address = try emailAddress(text)
+            guard let domain = address.domain, case .alias? = directory.entry(localPart: address.foldedLocalPart, domain: domain) else {
+                throw AdministrationFailure(.notFound, "there is no alias \(address)", remedy: "“martlet alias list” lists them")
+            }
+            try await stored { () throws(StoreError) in try await directory.removeAlias(address) }
+            return .done("the alias \(address) is removed")
+        default:
+            preconditionFailure("requests about aliases come here")
+        }
+    }
+
+    /// A local target must reach somebody, or mail to the alias would be lost work; outside targets wait for the queue,
+    /// which comes with the next release.
+    private func refuseUnreachable(_ target: EmailAddress) throws(AdministrationFailure) {
+        let resolution = RecipientResolver().resolve(target, in: DirectoryLookup(directory))
+        switch resolution.outcome {
+        case .found: return
+        case .notLocal:
+            throw AdministrationFailure(
+                .refused, "\(target) is not an address of this server, and mail is not yet passed on to other servers",
+                remedy: "name an account or alias of this server; forwarding comes with the next release")
+        case .unknownUser: throw AdministrationFailure(.refused, "\(target) reaches nobody", remedy: "add it first: martlet account add \(target)")
+        case .brokenAlias(let reason): throw AdministrationFailure(.refused, "\(target) is an alias that cannot be expanded: \(reason)")
+        }
+    }
+}

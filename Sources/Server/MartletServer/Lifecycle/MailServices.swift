@@ -1,0 +1,112 @@
+internal import Authentication
+internal import IMAPServer
+internal import Logging
+internal import NIOCore
+internal import NetworkTransport
+internal import POP3Server
+internal import SMTPServer
+
+/// The listeners of all mail protocols, wired to one store and one authenticator.
+struct MailServices: Sendable {
+    private var listeners: [Listener] = []
+
+    /// Starts all, or none.
+    /// - Throws: `BindError` naming the address that could not be had.
+    static func start(_ server: Server, tls: TLSContextBox) async throws -> MailServices {
+        var services = MailServices()
+        do {
+            try await services.start(server, tls)
+        } catch {
+            await services.close(patience: .zero)
+            throw error
+        }
+        return services
+    }
+
+    /// Takes no more connections and lets sessions end, all services at once.
+    func close(patience: Duration) async {
+        await withTaskGroup(of: Void.self) { group in
+            for listener in listeners { group.addTask { await listener.close(patience: patience) } }
+        }
+    }
+
+    private mutating func start(_ server: Server, _ tls: TLSContextBox) async throws {
+        let configuration = server.configuration
+        var options = Authenticator.Options()
+        options.plaintextFromLoopback = configuration.authentication.allowsPlaintextFromLoopback
+        options.slowsDownFailures = configuration.authentication.slowsDownFailures
+        let authenticator = Authenticator(directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options)
+        let recorder = RefusalRecorder(
+            records: server.store.engine, codes: authenticator.codes, clock: server.clock, logger: server.log.logger("gate"))
+        let door = Door(group: server.group, tls: tls, recorder: recorder)
+        try await startIMAP(server, authenticator, door)
+        try await startPOP3(server, authenticator, door)
+    }
+
+    /// What the listeners have in common.
+    private struct Door {
+        let group: any EventLoopGroup
+        let tls: TLSContextBox
+        let recorder: RefusalRecorder
+
+        func refused(_ service: String) -> @Sendable (String, ConnectionGate.Refusal) -> Void {
+            { [recorder] address, refusal in recorder.refused(service: service, address: address, refusal) }
+        }
+    }
+
+    private mutating func listen<Session: ConnectionSession>(
+        _ options: Listener.Options, _ addresses: [ListenAddress], _ door: Door, _ makeSession: @escaping @Sendable (Connection) -> Session
+    ) async throws {
+        guard !addresses.isEmpty else { return }
+        listeners.append(
+            try await Listener.start(options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
+    }
+
+    // MARK: IMAP and POP3
+
+    private mutating func startIMAP(_ server: Server, _ authenticator: Authenticator, _ door: Door) async throws {
+        let configuration = server.configuration
+        var options = IMAPServerConfiguration()
+        options.serverName = configuration.effectiveHostname
+        options.version = Version.text
+        options.maximumMessageSize = UInt64(configuration.imap.appendLimit)
+        options.loginTimeout = configuration.imap.loginTimeout
+        options.idleTimeout = configuration.imap.idleTimeout
+        options.maximumFailedLogins = configuration.imap.maximumFailedLogins
+        let service = IMAPService(
+            store: server.store.engine, authenticator: authenticator, clock: server.clock, logger: server.log.logger("imap"), configuration: options)
+        let limits = ConnectionGate.Limits(
+            connections: configuration.imap.maximumConnections, connectionsPerAddress: configuration.imap.maximumConnectionsPerAddress)
+        for (name, addresses) in [("imap", configuration.listeners.imap), ("imaps", configuration.listeners.imaps)] {
+            try await listen(
+                service.listenerOptions(isImplicitTLS: name == "imaps", limits: limits, refused: door.refused(name)), addresses, door,
+                service.makeSession)
+        }
+    }
+
+    private mutating func startPOP3(_ server: Server, _ authenticator: Authenticator, _ door: Door) async throws {
+        let configuration = server.configuration
+        var options = POP3ServerConfiguration()
+        options.idleTimeout = configuration.pop3.idleTimeout
+        let service = POP3Service(
+            store: server.store.engine, authenticator: authenticator, configuration: options, logger: server.log.logger("pop3"))
+        let limits = ConnectionGate.Limits(
+            connections: configuration.pop3.maximumConnections, connectionsPerAddress: configuration.pop3.maximumConnectionsPerAddress)
+        for (name, addresses) in [("pop3", configuration.listeners.pop3), ("pop3s", configuration.listeners.pop3s)] {
+            let isImplicit = name == "pop3s"
+            let listenerOptions = Listener.Options(
+                service: name, usesImplicitTLS: isImplicit, limits: limits,
+                refusalGreeting: { isImplicit ? [] : POP3Service.refusalGreeting($0) }, refused: door.refused(name))
+            try await listen(listenerOptions, addresses, door, service.makeSession)
+        }
+    }
+}
+
+extension ListenAddress {
+    var endpoint: Listener.Endpoint {
+        switch self {
+        case .internet(let host, let port): .internet(host: host, port: port)
+        case .unix(let path): .unix(path: path)
+        }
+    }
+}

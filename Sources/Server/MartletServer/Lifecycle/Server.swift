@@ -1,0 +1,200 @@
+internal import Authentication
+internal import Glibc
+internal import Logging
+package import MartletCore
+internal import NIOCore
+internal import NIOPosix
+internal import NetworkTransport
+internal import StoreEngine
+
+/// A running mail server: the store, the certificate, the listeners, the control socket, and what has to be done from time
+/// to time. Made in two steps, so that the lab can make its accounts before anybody connects.
+package final class Server: Sendable {
+    package let directory: DataDirectory
+    package let configuration: Configuration
+    package let administration: Administration
+    let log: ServerLog
+    let logger: Logger
+    let store: OpenedStore
+    let clock: any WallClock
+    let group: MultiThreadedEventLoopGroup
+    private let tls: TLSContextBox
+    private let names: CertificateNames
+
+    /// What the server's own certificate is for, where none is configured.
+    package struct CertificateNames: Sendable {
+        package var names: [String]
+        package var addresses: [[UInt8]]
+
+        package static let loopback: [[UInt8]] = [[127, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]
+
+        package init(names: [String], addresses: [[UInt8]]) {
+            self.names = names
+            self.addresses = addresses
+        }
+    }
+
+    private init(
+        directory: DataDirectory, configuration: Configuration, log: ServerLog, store: OpenedStore, clock: any WallClock,
+        group: MultiThreadedEventLoopGroup, tls: TLSContextBox, names: CertificateNames
+    ) {
+        self.directory = directory
+        self.configuration = configuration
+        administration = store.administration
+        self.log = log
+        logger = log.logger("server")
+        self.store = store
+        self.clock = clock
+        self.group = group
+        self.tls = tls
+        self.names = names
+    }
+
+    /// Makes the directory, opens the log, the certificate and the store. Nothing listens yet.
+    package static func open(
+        _ configuration: Configuration, directory: DataDirectory, clock: any WallClock, names: CertificateNames
+    ) async throws(ServerFailure) -> Server {
+        umask(0o077)
+        raiseDescriptorLimit()
+        let busy = PortCheck.problems(with: configuration.listeners)
+        guard busy.isEmpty else { throw ServerFailure(.configuration, busy) }
+        // Read before anything is made: a certificate that cannot be used is a mistake in the configuration.
+        var configured: ServerTLS?
+        if let files = configuration.tls { configured = try Server.read(files) }
+        do throws(FileFailure) { try directory.create() } catch { throw ServerFailure(.configuration, [error.description]) }
+        let log = ServerLog(configuration.log, directory: directory)
+        let store: OpenedStore
+        do throws(StoreOpenError) {
+            store = try await OpenedStore.open(directory, configuration: configuration, clock: clock, logger: log.logger("store"))
+        } catch {
+            log.finish()
+            if case .locked = error { throw ServerFailure(.busy, [error.description]) }
+            throw ServerFailure(.configuration, [error.description])
+        }
+        do throws(ServerFailure) {
+            let tls = if let configured { configured } else { try Server.ownCertificate(directory, names, now: clock.now()) }
+            let threads = configuration.server.threads == 0 ? System.coreCount : configuration.server.threads
+            return Server(
+                directory: directory, configuration: configuration, log: log, store: store, clock: clock,
+                group: MultiThreadedEventLoopGroup(numberOfThreads: threads), tls: TLSContextBox(tls), names: names)
+        } catch {
+            store.engine.close()
+            log.finish()
+            throw error
+        }
+    }
+
+    /// Listens, calls `ready`, serves until SIGTERM or SIGINT, and closes cleanly.
+    /// - Parameters:
+    ///   - reload: the configuration read again, for SIGHUP; nil when there is nothing to read.
+    ///   - ready: called when every service takes connections.
+    package func run(
+        reload: @Sendable () throws -> Configuration?, ready: (_ ports: [(service: String, port: Int)]) throws(FileFailure) -> Void
+    ) async throws(ServerFailure) {
+        let signals = Signals()
+        let services: MailServices
+        do {
+            services = try await MailServices.start(self, tls: tls)
+        } catch {
+            await closeStore()
+            throw ServerFailure(.configuration, ["\(error)"])
+        }
+        var control: ControlServer?
+        do {
+            control = try await ControlServer.start(directory, administration: administration, group: group, logger: log.logger("control"))
+            try ready(configuration.listeners.ports)
+        } catch {
+            await control?.close()
+            await services.close(patience: .zero)
+            await closeStore()
+            throw ServerFailure(.configuration, ["\(error)"])
+        }
+        logger.notice("ready", metadata: ["version": "\(Version.text)", "directory": "\(directory.path)", "hostname": "\(configuration.effectiveHostname)"])
+        let housekeeping = Task { await housekeep() }
+        for await event in signals.events {
+            if case .end = event { break }
+            await self.reload(reload)
+        }
+        logger.notice("ending")
+        housekeeping.cancel()
+        await control?.close()
+        await services.close(patience: configuration.server.shutdownPatience)
+        await closeStore()
+    }
+
+    /// Closes a server that was opened and does not run.
+    package func abandon() async { await closeStore() }
+
+    private func closeStore() async {
+        store.engine.close()
+        try? await group.shutdownGracefully()
+        logger.notice("ended")
+        log.finish()
+    }
+
+    // MARK: The certificate
+
+    private static func read(_ files: Configuration.TLS) throws(ServerFailure) -> ServerTLS {
+        var problems: [String] = []
+        func content(_ path: String, _ key: String) -> [UInt8] {
+            guard let text = DataDirectory.bytes(of: path) else {
+                problems.append("\(key): \(path) cannot be read; is the path right, and may this user read it?")
+                return []
+            }
+            return text
+        }
+        let certificate = content(files.certificate, "tls.certificate")
+        let key = content(files.key, "tls.key")
+        guard problems.isEmpty else { throw ServerFailure(.configuration, problems) }
+        do { return try ServerTLS(certificates: certificate, key: key) } catch {
+            throw ServerFailure(.configuration, ["tls.certificate and tls.key: \(error)"])
+        }
+    }
+
+    private static func ownCertificate(_ directory: DataDirectory, _ names: CertificateNames, now: Instant) throws(ServerFailure) -> ServerTLS {
+        do {
+            let identity = try CertificateAuthority(directory: directory).identity(names: names.names, addresses: names.addresses, now: now)
+            return try ServerTLS(certificates: identity.certificates, key: identity.key)
+        } catch {
+            throw ServerFailure(.configuration, ["\(error)"])
+        }
+    }
+
+    // MARK: From time to time
+
+    private func reload(_ read: @Sendable () throws -> Configuration?) async {
+        do {
+            let fresh = try read()
+            log.reload(fresh?.log)
+            if let files = (fresh ?? configuration).tls { tls.replace(with: try Server.read(files)) }
+            logger.notice("reloaded the certificate, the log level and the log file")
+        } catch {
+            logger.error("not reloaded: the old certificate and log level stay", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Once an hour: records that are too old go, and the server's own certificate is renewed in time.
+    private func housekeep() async {
+        while !Task.isCancelled {
+            let now = clock.now()
+            do {
+                let removed = try await store.engine.purgeRecords(before: now + .seconds(-86_400 * Int64(configuration.recordsKeepDays)))
+                if removed > 0 { logger.info("old records removed", metadata: ["count": "\(removed)"]) }
+                if configuration.tls == nil { tls.replace(with: try Server.ownCertificate(directory, names, now: now)) }
+            } catch {
+                logger.error("housekeeping failed; it is tried again in an hour", metadata: ["reason": "\(error)"])
+            }
+            try? await Task.sleep(for: .seconds(3_600))
+        }
+    }
+}
+
+extension Configuration.Listeners {
+    /// The port of each service that listens on one.
+    var ports: [(service: String, port: Int)] {
+        all.compactMap { service, addresses in
+            for case .internet(_, let port) in addresses { return (service, port) }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,117 @@
+internal import Dispatch
+internal import Foundation
+internal import Glibc
+internal import Synchronization
+
+/// Where log lines go: standard error and a file. Lines are gathered and written by a thread of its own, so that no
+/// event loop waits for a disk or for a pipe that nobody reads; what cannot be kept is counted and said, never waited for.
+package final class LogSink: Sendable {
+    /// Octets that may wait; beyond, lines are dropped and counted.
+    static let maximumPending = 4 << 20
+
+    private struct State {
+        var pending: [UInt8] = []
+        var dropped = 0
+        var file: Int32
+        var isClosed = false
+        var writers = 0
+    }
+
+    private let path: String?
+    private let writesToStandardError: Bool
+    private let state: Mutex<State>
+    /// Wakes the thread. Both live as long as the process: there is one sink in it.
+    private let work = DispatchSemaphore(value: 0)
+
+    /// - Parameter path: the file, appended to and readable by its owner only; nil: standard error alone.
+    package init(path: String?, writesToStandardError: Bool = true) {
+        self.path = path
+        self.writesToStandardError = writesToStandardError
+        state = Mutex(State(file: path.map(LogSink.open) ?? -1))
+        Thread.detachNewThread { [self] in
+            while true {
+                work.wait()
+                drain()
+            }
+        }
+    }
+
+    /// Takes one line, without its LF. Does not wait.
+    package func write(_ line: String) {
+        let isFirst = state.withLock { state in
+            guard !state.isClosed else { return false }
+            guard state.pending.count + line.utf8.count < LogSink.maximumPending else {
+                state.dropped += 1
+                return false
+            }
+            let wasEmpty = state.pending.isEmpty
+            state.pending.append(contentsOf: line.utf8)
+            state.pending.append(UInt8(ascii: "\n"))
+            return wasEmpty
+        }
+        if isFirst { work.signal() }
+    }
+
+    /// Opens the file again, for log rotation.
+    package func reopen() {
+        guard let path else { return }
+        let next = LogSink.open(path)
+        let old = state.withLock { state in
+            let old = state.file
+            state.file = next
+            return old
+        }
+        if old >= 0 { close(old) }
+    }
+
+    /// Writes what waits and takes nothing more. Called once, as the process ends.
+    package func finish() {
+        state.withLock { $0.isClosed = true }
+        drain()
+        while state.withLock({ $0.writers > 0 }) { usleep(1_000) }
+    }
+
+    private static func open(_ path: String) -> Int32 {
+        Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    }
+
+    private func drain() {
+        let (bytes, file, dropped) = state.withLock { state in
+            defer {
+                state.pending = []
+                state.dropped = 0
+            }
+            state.writers += 1
+            return (state.pending, state.file, state.dropped)
+        }
+        var output = bytes
+        if dropped > 0 { output += Array("… \(dropped) log lines were dropped here: they came faster than they could be written\n".utf8) }
+        if file >= 0 { LogSink.writeAll(output, to: file) }
+        if writesToStandardError { LogSink.offer(output, to: 2) }
+        state.withLock { $0.writers -= 1 }
+    }
+
+    private static func writeAll(_ bytes: [UInt8], to file: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            // A log that cannot be written (disk full) must not stop the mail.
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Writes in pieces that a pipe takes at once, and leaves the rest when nobody reads: the file has it.
+    private static func offer(_ bytes: [UInt8], to file: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            var descriptor = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
+            guard poll(&descriptor, 1, 0) == 1, descriptor.revents & Int16(POLLOUT) != 0 else { return }
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, min($0.count, Int(PIPE_BUF))) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}

@@ -1,5 +1,0 @@
-import Crypto
-import CryptoExtras
-import X509
-import NIOSSL
-import Yams

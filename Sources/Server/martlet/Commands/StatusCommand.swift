@@ -1,0 +1,25 @@
+import ArgumentParser
+import MartletServer
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Tell whether the server answers, and how many domains and accounts it has.")
+
+    @OptionGroup var location: StoreLocation
+
+    func run() async throws {
+        let (response, isServer) = try await location.session { (session) throws(CommandFailure) in
+            (try await location.ask(session, .status), session.isServer)
+        }
+        guard case .status(let status) = response else { return }
+        location.show(Shown(running: isServer, status: status)) {
+            (isServer ? "the server runs: pid \(status.pid), martlet \(status.version), \(status.hostname)" : "no server runs; its data can be read")
+                + "\ndomains: \(status.domains), accounts: \(status.accounts)"
+        }
+    }
+
+    private struct Shown: Encodable {
+        let running: Bool
+        let status: StatusView
+    }
+}

@@ -108,6 +108,11 @@ let package = Package(
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
         tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records"]),
         tests("Records", ["MartletCore", "Records"]),
+        tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
+        tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
+        tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
+        tests("POP3Server", ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
+        tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
         tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
     ]
 )

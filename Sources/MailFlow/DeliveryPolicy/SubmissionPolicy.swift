@@ -1,4 +1,4 @@
-public import MailStore
+internal import MailStore
 public import MartletCore
 public import Records
 

@@ -113,6 +113,9 @@ let package = Package(
         tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
         tests("POP3Server", ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
+        tests(
+            "IMAPServer",
+            ["MartletCore", "MailStore", "Records", "MessageFormat", "NetworkTransport", "Authentication", "IMAPServer", log] + nio),
         tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
     ]
 )

@@ -1,0 +1,61 @@
+public import Authentication
+public import IMAPProtocol
+public import Logging
+public import MailStore
+public import MartletCore
+public import NetworkTransport
+
+/// What the sessions of an IMAP service share: store, logins, limits. `imap` (143, STARTTLS) and `imaps` (993) use the same one.
+///
+/// ```swift
+/// let service = IMAPService(store: store, authenticator: authenticator, clock: clock, logger: logger)
+/// let listener = try await Listener.start(
+///     service.listenerOptions(isImplicitTLS: false, limits: limits), on: endpoints, group: group, tls: tls,
+///     makeSession: service.makeSession)
+/// ```
+public final class IMAPService: Sendable {
+    public let configuration: IMAPServerConfiguration
+    let store: any MailboxStore
+    let authenticator: Authenticator
+    let clock: any WallClock
+    let logger: Logger
+    public init(
+        store: any MailboxStore, authenticator: Authenticator, clock: any WallClock, logger: Logger,
+        configuration: IMAPServerConfiguration = IMAPServerConfiguration()
+    ) {
+        self.store = store
+        self.authenticator = authenticator
+        self.clock = clock
+        self.logger = logger
+        self.configuration = configuration
+    }
+
+    @Sendable public func makeSession(_ connection: Connection) -> IMAPConnection { IMAPConnection(connection, service: self) }
+
+    /// What a connection may do, from its address and the logins that are configured.
+    func policy(for connection: Connection) -> IMAPPolicy {
+        let isTLS = connection.tls != nil
+        return IMAPPolicy(
+            offersStartTLS: connection.canStartTLS,
+            allowsPlaintextWithoutTLS: authenticator.allowsPlaintext(isTLS: false, isLoopback: connection.isLoopback),
+            mechanisms: authenticator.mechanisms(isTLS: isTLS, isLoopback: connection.isLoopback),
+            appendLimit: configuration.maximumMessageSize, maximumAuthenticationFailures: configuration.maximumFailedLogins)
+    }
+
+    /// Options of a listener with the protocol's own words for connections that are refused (RFC 9051 §7.1.5).
+    public func listenerOptions(
+        isImplicitTLS: Bool, limits: ConnectionGate.Limits, refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
+    ) -> Listener.Options {
+        Listener.Options(
+            service: isImplicitTLS ? "imaps" : "imap", usesImplicitTLS: isImplicitTLS, limits: limits,
+            refusalGreeting: { refusal in
+                guard !isImplicitTLS else { return [] }
+                let text =
+                    switch refusal {
+                    case .tooMany, .tooManyFromAddress: "* BYE [LIMIT] Too many connections, try again later\r\n"
+                    case .closing: "* BYE [UNAVAILABLE] The server is shutting down\r\n"
+                    }
+                return Array(text.utf8)
+            }, refused: refused)
+    }
+}

@@ -1,0 +1,79 @@
+import IMAPProtocol
+import Testing
+
+@Suite struct MailboxNameTests {
+    static func name(_ wire: [UInt8], utf8: Bool = false) -> String? {
+        wire.withUnsafeBytes { MailboxName(wire: $0, isUTF8: utf8)?.name }
+    }
+
+    /// RFC 3501 §5.1.3, and forms that were worked out by hand from RFC 2152.
+    static let pairs: [(String, String)] = [
+        ("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語"), ("&AOQ-", "ä"), ("Entw&APw-rfe", "Entwürfe"), ("a&-b", "a&b"),
+        ("&-&-", "&&"), ("&2D3eAA-", "😀"), ("&AKAAoQ-", "\u{A0}¡"), ("&IKwA,A-", "€ü"), ("Sent", "Sent"), ("&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-", "Отправленные"),
+        ("R&AOk-sum&AOk-", "Résumé"), ("&Jjo-!", "☺!"), ("&AOQ-&-", "ä&"),
+    ]
+
+    @Test(arguments: pairs) func `Modified UTF-7 goes both ways`(_ wire: String, _ decoded: String) throws {
+        #expect(Self.name(bytes(wire)) == decoded)
+        #expect(text(try #require(MailboxName(decoded)).modifiedUTF7) == wire)
+    }
+
+    static let malformed: [String] = [
+        "&", "a&", "&AOQ", "&A-", "&AO-", "&AOR-", "&AOQA-", "&!!-", "&AGE-", "&ACY-", "&AAA-", "&AAo-", "&2D0-", "&3gA-", "&2D0AYQ-", "&AOQ-&APw-", "&IBQ/-",
+        "\u{7F}", "a\u{1}b", "ü", "", "&AIU-", "&ICg-", "&/-",
+    ]
+
+    @Test(arguments: malformed) func `A name with another form, a control character or 8-bit octets is an error`(_ wire: String) {
+        #expect(Self.name(bytes(wire)) == nil)
+    }
+
+    @Test func `Every scalar of Unicode survives the way out and back`() {
+        var value: UInt32 = 0xA0
+        while value < 0x11_0000 {
+            defer { value += value < 0x3000 ? 1 : 37 }
+            guard let scalar = Unicode.Scalar(value), value != 0x2028, value != 0x2029, let name = MailboxName("x\(String(scalar))y") else { continue }
+            let back = name.modifiedUTF7.withUnsafeBytes { MailboxName(wire: $0, isUTF8: false) }
+            // Normalisation may change the scalars; it is canonical equivalence, which is String's equality.
+            #expect(back == name, "U+\(String(value, radix: 16))")
+        }
+    }
+
+    @Test func `UTF-8 mode takes UTF-8 as it is, in NFC, and & as a letter`() {
+        #expect(Self.name(bytes("Entwürfe"), utf8: true) == "Entwürfe")
+        #expect(Self.name(bytes("a&b"), utf8: true) == "a&b")
+        #expect(Self.name(bytes("e\u{301}"), utf8: true).map { Array($0.utf8) } == bytes("é"))
+        #expect(Self.name([0xC3], utf8: true) == nil)
+        #expect(Self.name([0xED, 0xA0, 0x80], utf8: true) == nil)
+        #expect(Self.name(bytes("a\u{85}"), utf8: true) == nil)
+        #expect(Self.name(bytes("a\u{2028}"), utf8: true) == nil)
+        #expect(Self.name([0x61, 0], utf8: true) == nil)
+    }
+
+    @Test(arguments: [("inbox", "INBOX"), ("InBoX/Sub", "INBOX/Sub"), ("inboxes", "inboxes"), ("x/inbox", "x/inbox"), ("INBO", "INBO")])
+    func `INBOX has no case`(_ wire: String, _ name: String) {
+        #expect(Self.name(bytes(wire)) == name)
+    }
+
+    static let patterns: [(String, String, String, Bool)] = [
+        ("", "*", "a/b", true), ("", "%", "a/b", false), ("", "%", "a", true), ("", "%/b", "a/b", true), ("a/", "%", "a/b", true), ("", "a*", "a/b/c", true),
+        ("", "a*c", "a/b/c", true), ("", "a%c", "a/b/c", false), ("", "a%c", "abc", true), ("", "*%", "x", true), ("", "%%", "", true), ("", "x*", "", false),
+        ("", "inbox", "INBOX", true), ("", "iNbOx/%", "INBOX/x", true), ("", "inboxes", "INBOXES", false), ("", "a", "A", false), ("", "ü%", "über", true),
+        ("ref/", "/abs", "abs", true), ("", "**a**", "bab", true), ("", "", "", true), ("", "*b", "ab/ab", true),
+    ]
+
+    @Test(arguments: patterns) func `A pattern matches as the RFC says`(_ reference: String, _ pattern: String, _ name: String, _ matches: Bool) {
+        #expect(MailboxPattern(reference: reference, pattern: pattern).matches(name) == matches)
+    }
+
+    @Test func `A pattern of many wildcards does not explode`() {
+        let pattern = MailboxPattern(reference: "", pattern: String(repeating: "*a", count: 500))
+        #expect(!pattern.matches(String(repeating: "a", count: 499) + String(repeating: "b", count: 500)))
+        #expect(pattern.matches(String(repeating: "ba", count: 500)))
+    }
+
+    @Test func `Parents that match are told`() {
+        #expect(MailboxPattern(reference: "", pattern: "%").matchingParents(of: "a/b/c") == ["a"])
+        #expect(MailboxPattern(reference: "", pattern: "*").matchingParents(of: "a/b/c") == ["a", "a/b"])
+        #expect(MailboxPattern(reference: "", pattern: "*c").matchingParents(of: "a/b/c") == [])
+    }
+}

@@ -97,7 +97,7 @@ let package = Package(
         shell(
             "MartletServer", in: "Server",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine", "NetworkTransport", "Authentication", "SMTPServer", "IMAPServer", "POP3Server",
+                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine", "NetworkTransport", "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server",
                 "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log, .product(name: "X509", package: "swift-certificates"),
             ] + nio),
         .executableTarget(

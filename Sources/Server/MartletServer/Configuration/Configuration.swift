@@ -40,6 +40,10 @@ package struct Configuration: Sendable {
     package struct SMTP: Sendable {
         package var maximumMessageSize: Int
         package var maximumRecipients: Int
+        package var maximumTransactions: Int
+        /// Octets of a command with its CRLF.
+        package var maximumLine: Int
+        package var maximumHeaderSize: Int
         package var maximumErrors: Int
         package var commandTimeout: Duration
         package var dataTimeout: Duration
@@ -117,7 +121,9 @@ package struct Configuration: Sendable {
         tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
         smtp = SMTP(
             maximumMessageSize: Int(settings.byteCount("smtp.max-message-size") ?? 0), maximumRecipients: settings.integer("smtp.max-recipients"),
-            maximumErrors: settings.integer("smtp.max-errors"), commandTimeout: settings.duration("smtp.command-timeout") ?? .zero,
+            maximumTransactions: settings.integer("smtp.max-transactions"), maximumLine: Int(settings.byteCount("smtp.max-line") ?? 0),
+            maximumHeaderSize: Int(settings.byteCount("smtp.max-header-size") ?? 0), maximumErrors: settings.integer("smtp.max-errors"),
+            commandTimeout: settings.duration("smtp.command-timeout") ?? .zero,
             dataTimeout: settings.duration("smtp.data-timeout") ?? .zero, minimumDataRate: Int(settings.byteCount("smtp.min-data-rate") ?? 0),
             maximumReceived: settings.integer("smtp.max-received"), maximumConnections: settings.integer("smtp.max-connections"),
             maximumConnectionsPerAddress: settings.integer("smtp.max-connections-per-address"))

@@ -57,6 +57,15 @@ extension ConfigurationKey {
             "Recipients of one message; more get 452 4.5.3 and are sent again by the client. Announced as RCPTMAX (RFC 9422). "
                 + "RFC 5321 §4.5.3.1.8 demands 100."),
         ConfigurationKey(
+            "smtp.max-transactions", .integer(1...1_000_000), "1000",
+            "Messages in one connection; then the client is told 421 4.7.0 and connects anew. Announced as MAILMAX (RFC 9422)."),
+        ConfigurationKey(
+            "smtp.max-line", .byteCount(512...65_536), "2048",
+            "Octets of a command with its line end; longer ones get 500 5.5.2. RFC 5321 §4.5.3.1.4 demands 512, extensions more."),
+        ConfigurationKey(
+            "smtp.max-header-size", .byteCount(16_384...64_000_000), "1MiB",
+            "Octets of a message's header fields together; more get 552 5.3.4."),
+        ConfigurationKey(
             "smtp.max-errors", .integer(1...1_000), "20",
             "Commands that fail before the connection is closed with 421 4.7.0."),
         ConfigurationKey(

@@ -4,6 +4,7 @@ internal import Logging
 internal import NIOCore
 internal import NetworkTransport
 internal import POP3Server
+internal import SMTPProtocol
 internal import SMTPServer
 
 /// The listeners of all mail protocols, wired to one store and one authenticator.
@@ -39,6 +40,7 @@ struct MailServices: Sendable {
         let recorder = RefusalRecorder(
             records: server.store.engine, codes: authenticator.codes, clock: server.clock, logger: server.log.logger("gate"))
         let door = Door(group: server.group, tls: tls, recorder: recorder)
+        try await startSMTP(server, authenticator, door)
         try await startIMAP(server, authenticator, door)
         try await startPOP3(server, authenticator, door)
     }
@@ -58,8 +60,32 @@ struct MailServices: Sendable {
         _ options: Listener.Options, _ addresses: [ListenAddress], _ door: Door, _ makeSession: @escaping @Sendable (Connection) -> Session
     ) async throws {
         guard !addresses.isEmpty else { return }
+        var options = options
+        options.refused = door.refused(options.service)
         listeners.append(
             try await Listener.start(options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
+    }
+
+    // MARK: SMTP, submission, LMTP
+
+    private mutating func startSMTP(_ server: Server, _ authenticator: Authenticator, _ door: Door) async throws {
+        let configuration = server.configuration
+        let limits = ConnectionGate.Limits(
+            connections: configuration.smtp.maximumConnections, connectionsPerAddress: configuration.smtp.maximumConnectionsPerAddress)
+        let lmtpLimits = ConnectionGate.Limits(
+            connections: configuration.lmtp.maximumConnections, connectionsPerAddress: configuration.lmtp.maximumConnections)
+        let services: [(name: String, role: SMTPServerSession.Role, addresses: [ListenAddress])] = [
+            ("smtp", .relay, configuration.listeners.smtp), ("submission", .submission, configuration.listeners.submission),
+            ("submissions", .submission, configuration.listeners.submissions), ("lmtp", .lmtp, configuration.listeners.lmtp),
+        ]
+        for (name, role, addresses) in services {
+            let service = SMTPService(
+                role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock, logger: server.log.logger(name),
+                configuration: SMTPServerConfiguration(configuration))
+            let options = service.listenerOptions(
+                name: name, isImplicitTLS: name == "submissions", limits: role == .lmtp ? lmtpLimits : limits)
+            try await listen(options, addresses, door, service.makeSession)
+        }
     }
 
     // MARK: IMAP and POP3
@@ -79,7 +105,7 @@ struct MailServices: Sendable {
             connections: configuration.imap.maximumConnections, connectionsPerAddress: configuration.imap.maximumConnectionsPerAddress)
         for (name, addresses) in [("imap", configuration.listeners.imap), ("imaps", configuration.listeners.imaps)] {
             try await listen(
-                service.listenerOptions(isImplicitTLS: name == "imaps", limits: limits, refused: door.refused(name)), addresses, door,
+                service.listenerOptions(isImplicitTLS: name == "imaps", limits: limits), addresses, door,
                 service.makeSession)
         }
     }
@@ -96,7 +122,7 @@ struct MailServices: Sendable {
             let isImplicit = name == "pop3s"
             let listenerOptions = Listener.Options(
                 service: name, usesImplicitTLS: isImplicit, limits: limits,
-                refusalGreeting: { isImplicit ? [] : POP3Service.refusalGreeting($0) }, refused: door.refused(name))
+                refusalGreeting: { isImplicit ? [] : POP3Service.refusalGreeting($0) })
             try await listen(listenerOptions, addresses, door, service.makeSession)
         }
     }
@@ -108,5 +134,22 @@ extension ListenAddress {
         case .internet(let host, let port): .internet(host: host, port: port)
         case .unix(let path): .unix(path: path)
         }
+    }
+}
+
+extension SMTPServerConfiguration {
+    init(_ configuration: Configuration) {
+        self.init()
+        hostname = configuration.effectiveHostname
+        limits.maximumCommandLine = configuration.smtp.maximumLine
+        limits.maximumMessageSize = configuration.smtp.maximumMessageSize
+        limits.maximumRecipients = configuration.smtp.maximumRecipients
+        limits.maximumTransactions = configuration.smtp.maximumTransactions
+        limits.maximumErrors = configuration.smtp.maximumErrors
+        maximumHeaderSize = configuration.smtp.maximumHeaderSize
+        maximumReceived = configuration.smtp.maximumReceived
+        commandTimeout = configuration.smtp.commandTimeout
+        dataTimeout = configuration.smtp.dataTimeout
+        minimumDataRate = configuration.smtp.minimumDataRate
     }
 }

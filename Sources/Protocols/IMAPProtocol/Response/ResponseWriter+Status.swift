@@ -15,8 +15,14 @@ public enum ConditionStatus: Sendable, Equatable {
 }
 
 extension ResponseWriter {
+    /// `tag OK text`
+    public mutating func tagged(_ tag: String, _ status: ResponseStatus, _ text: String) { tagged(tag, status, nil, text) }
+
+    /// `* OK text`
+    public mutating func untagged(_ status: ConditionStatus, _ text: String) { untagged(status, nil, text) }
+
     /// `tag OK [CODE] text`
-    public mutating func tagged(_ tag: String, _ status: ResponseStatus, _ code: ResponseCode? = nil, _ text: String) {
+    public mutating func tagged(_ tag: String, _ status: ResponseStatus, _ code: ResponseCode?, _ text: String) {
         ascii(tag)
         switch status {
         case .ok: self.text(" OK ")
@@ -27,7 +33,7 @@ extension ResponseWriter {
     }
 
     /// `* OK [CODE] text`
-    public mutating func untagged(_ status: ConditionStatus, _ code: ResponseCode? = nil, _ text: String) {
+    public mutating func untagged(_ status: ConditionStatus, _ code: ResponseCode?, _ text: String) {
         switch status {
         case .ok: self.text("* OK ")
         case .no: self.text("* NO ")

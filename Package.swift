@@ -110,6 +110,7 @@ let package = Package(
         tests("Records", ["MartletCore", "Records"]),
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
+        tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),
         tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
         tests("POP3Server", ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),

@@ -1,0 +1,274 @@
+"""SMTP, submission and LMTP as other servers and programs see them: Python's smtplib, and raw sockets for what no client sends."""
+
+import imaplib
+import re
+import smtplib
+import socket
+import ssl
+import threading
+
+import pytest
+from conftest import need, run
+
+
+def talk(port, data, host="127.0.0.1", timeout=10):
+    """Sends all of `data` at once and reads until the server closes or is silent."""
+    with socket.create_connection((host, port), timeout=timeout) as peer:
+        peer.settimeout(1.0)
+        peer.sendall(data)
+        received = b""
+        try:
+            while chunk := peer.recv(65536):
+                received += chunk
+        except TimeoutError:
+            pass
+        return received.decode("utf-8", "replace")
+
+
+def envelope(lab, number=1, name=b"c.test"):
+    return b"EHLO %s\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<%s>\r\n" % (name, lab.user(number).encode())
+
+
+def count(lab, number):
+    with imaplib.IMAP4("127.0.0.1", lab.port("imap")) as client:
+        client.login(lab.user(number), lab.password)
+        return int(client.select("INBOX", readonly=True)[1][0])
+
+
+MESSAGE = b"From: a@far.test\r\nSubject: x\r\n\r\nbody\r\n"
+
+
+def test_smtplib_delivers_on_both_address_families(lab):
+    before = count(lab, 1)
+    for host in ("127.0.0.1", "::1"):
+        with smtplib.SMTP(host, lab.port("smtp")) as client:
+            assert client.sendmail("a@far.test", [lab.user(1)], MESSAGE) == {}
+    assert count(lab, 1) == before + 2
+
+
+def test_starttls_and_implicit_tls_with_login(lab):
+    own = lab.user(2)
+    message = f"From: {own}\r\nSubject: x\r\n\r\nbody\r\n"
+    with smtplib.SMTP("localhost", lab.port("submission")) as client:
+        client.starttls(context=lab.tls())
+        client.login(own, lab.password)
+        client.sendmail(own, [lab.user(1)], message)
+    with smtplib.SMTP_SSL("localhost", lab.port("submissions"), context=lab.tls()) as client:
+        client.login(own, lab.password)
+        client.sendmail(own, [lab.user(1)], message)
+    with imaplib.IMAP4("127.0.0.1", lab.port("imap")) as client:
+        client.login(lab.user(1), lab.password)
+        client.select("INBOX", readonly=True)
+        number = client.search(None, "ALL")[1][0].split()[-1].decode()
+        header = client.fetch(number, "(BODY.PEEK[HEADER])")[1][0][1].decode()
+    assert re.search(r"with ESMTPSA id", header) and "using TLSv1.3 with cipher TLS_" in header
+    assert re.search(r"^Date: ", header, re.M) and re.search(r"^Message-ID: <\w+@", header, re.M)
+
+
+def test_a_relay_adds_neither_date_nor_message_id(lab):
+    with smtplib.SMTP("127.0.0.1", lab.port("smtp")) as client:
+        client.sendmail("a@far.test", [lab.user(3)], MESSAGE)
+    with imaplib.IMAP4("127.0.0.1", lab.port("imap")) as client:
+        client.login(lab.user(3), lab.password)
+        client.select("INBOX", readonly=True)
+        header = client.fetch("*", "(BODY.PEEK[HEADER])")[1][0][1].decode()
+    assert "Message-ID" not in header and "\nDate" not in header
+
+
+@pytest.mark.parametrize(
+    "commands,code",
+    [
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<nobody@example.test>\r\n", "550 5.1.1"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<x@elsewhere.test>\r\n", "550 5.7.1"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<user0001%elsewhere.test@example.test>\r\n", "550 5.1.1"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test> SIZE=999999999\r\n", "552 5.3.4"),
+        (b"EHLO c\r\nMAIL FROM:<\xc3\xbc@far.test>\r\n", "553 5.6.7"),
+        (b"EHLO c\r\nMAIL FROM:<\xff@far.test> SMTPUTF8\r\n", "553 5.6.7"),
+        (b"NOOP\nNOOP\r\n", "500 5.5.2"),
+        (b"VRFY user0001\r\n", "252 2.5.0"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<postmaster>\r\n", "250 2.1.5"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<abuse@example.test>\r\n", "250 2.1.5"),
+        (b"EHLO c\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<USER0001+tag@EXAMPLE.test>\r\n", "250 2.1.5"),
+    ],
+)
+def test_replies_of_the_relay_port(lab, commands, code):
+    assert code in talk(lab.port("smtp"), commands)
+
+
+def test_a_refusal_has_a_record_that_explains_it(lab):
+    reply = talk(lab.port("smtp"), b"EHLO c.test\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<nobody@example.test>\r\nQUIT\r\n")
+    code = re.search(r"\(record (\w{13})\)", reply).group(1)
+    told = lab.command("explain", code).stdout
+    assert "nobody@example.test" in told and "refuse" in told and "martlet account add" in told
+
+
+@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\r\n.\r\r\n"])
+def test_no_smuggling(lab, end):
+    before = count(lab, 4)
+    second = b"MAIL FROM:<evil@far.test>\r\nRCPT TO:<%s>\r\nDATA\r\nfake\r\n.\r\n" % lab.user(4).encode()
+    output = talk(lab.port("smtp"), envelope(lab, 4) + b"DATA\r\n" + MESSAGE.rstrip() + end + second + b"QUIT\r\n")
+    assert re.search(r"550 5\.6\.0 .*bare", output), output
+    assert output.count("250 2.0.0 Ok: accepted") == 0
+    assert count(lab, 4) == before
+
+
+def test_bytes_before_the_handshake_are_never_used(lab):
+    output = talk(lab.port("submission"), b"EHLO c\r\nSTARTTLS\r\nEHLO injected\r\nNOOP\r\n")
+    assert "503 5.5.1" in output and "220 2.0.0" not in output
+
+
+def test_submission_refuses_others_addresses_and_the_outside(lab):
+    own = lab.user(2)
+    with smtplib.SMTP_SSL("localhost", lab.port("submissions"), context=lab.tls()) as client:
+        client.ehlo()
+        assert client.docmd("MAIL", f"FROM:<{own}>")[0] == 530
+        client.login(own, lab.password)
+        code, text = client.docmd("MAIL", f"FROM:<{lab.user(1)}>")
+        assert code == 553 and b"5.7.1" in text
+        code, text = client.docmd("MAIL", "FROM:<>")
+        assert code == 553
+        assert client.docmd("MAIL", f"FROM:<{own}>")[0] == 250
+        code, text = client.docmd("RCPT", "TO:<x@elsewhere.test>")
+        assert code == 550 and b"5.7.1" in text and b"not yet" in text
+        assert client.docmd("RCPT", f"TO:<{lab.user(1)}>")[0] == 250
+        code, text = client.data(f"From: {lab.user(3)}\r\nSubject: forged\r\n\r\nx\r\n")
+        assert code == 550 and b"5.7.1" in text
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks_logs_in(lab, mechanism):
+    run(
+        need("swaks"), "--server", "localhost", "--port", lab.port("submission"), "--tls", "--auth", mechanism, "--auth-user", lab.user(2),
+        "--auth-password", lab.password, "--from", lab.user(2), "--to", lab.user(1), "--h-From", lab.user(2),
+    )
+
+
+def test_plain_password_is_refused_in_the_clear_unless_the_lab_allows_loopback(make_lab):
+    strict = make_lab("--set", "auth.plaintext-from-loopback=false")
+    with smtplib.SMTP("127.0.0.1", strict.port("submission")) as client:
+        client.ehlo()
+        assert "PLAIN" not in client.esmtp_features.get("auth", "").split()
+        code, _ = client.docmd("AUTH", "PLAIN AGEAYg==")
+        assert code == 538
+
+
+def test_limits_of_size_recipients_errors(make_lab):
+    small = make_lab("--set", "smtp.max-message-size=64000", "--set", "smtp.max-recipients=100", "--set", "smtp.max-errors=5")
+    port = small.port("smtp")
+    big = b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n"
+    output = talk(port, envelope(small) + b"DATA\r\n" + big + (b"z" * 98 + b"\r\n") * 1000 + b".\r\nNOOP\r\n")
+    assert "552 5.3.4" in output and output.rstrip().endswith("250 2.0.0 Ok")
+    output = talk(port, b"EHLO c\r\nMAIL FROM:<>\r\n" + b"RCPT TO:<user0001@example.test>\r\n" * 101)
+    assert output.count("250 2.1.5") == 100 and "452 4.5.3" in output
+    assert "421 4.7.0" in talk(port, b"XYZZY\r\n" * 10)
+
+
+def test_quota_is_told_at_rcpt(make_lab):
+    lab = make_lab()
+    lab.command("account", "set", lab.user(1), "--quota", "10000")
+    with smtplib.SMTP("127.0.0.1", lab.port("smtp")) as client:
+        client.ehlo()
+        assert client.docmd("MAIL", "FROM:<a@far.test> SIZE=20000")[0] == 250
+        code, text = client.docmd("RCPT", f"TO:<{lab.user(1)}>")
+        assert code == 452 and b"4.2.2" in text
+        client.rset()
+        client.docmd("MAIL", "FROM:<a@far.test>")
+        assert client.docmd("RCPT", f"TO:<{lab.user(1)}>")[0] == 250
+
+
+def test_loops_are_stopped(lab):
+    received = b"Received: from a by b; Tue, 24 Nov 2026 00:00:00 +0000\r\n" * 60
+    output = talk(lab.port("smtp"), envelope(lab) + b"DATA\r\n" + received + MESSAGE + b".\r\nQUIT\r\n")
+    assert "554 5.4.6" in output
+    output = talk(lab.port("smtp"), envelope(lab) + b"DATA\r\nDelivered-To: " + lab.user(1).encode() + b"\r\n" + MESSAGE + b".\r\nQUIT\r\n")
+    assert "554 5.4.6" in output
+
+
+def test_chunking_and_binarymime(lab):
+    before = count(lab, 1)
+    chunks = b"BDAT 20\r\n" + b"Subject: chunks\r\n\r\nx" + b"BDAT 4 LAST\r\n" + b"\0\n\r\xff"
+    output = talk(lab.port("smtp"), b"EHLO c\r\nMAIL FROM:<a@far.test> BODY=BINARYMIME\r\nRCPT TO:<" + lab.user(1).encode() + b">\r\n" + chunks + b"QUIT\r\n")
+    assert "Ok: accepted" in output, output
+    assert count(lab, 1) == before + 1
+
+
+def test_smtputf8_to_a_local_address(lab):
+    lab.command("alias", "add", "jürgen@example.test", lab.user(1))
+    output = talk(lab.port("smtp"), "EHLO c\r\nMAIL FROM:<ü@far.test> SMTPUTF8\r\nRCPT TO:<JÜRGEN@example.test>\r\n".encode() + b"DATA\r\n" + MESSAGE + b".\r\nQUIT\r\n")
+    assert "Ok: accepted" in output, output
+
+
+def test_lmtp_answers_for_each_recipient(make_lab, tmp_path):
+    socket_path = tmp_path / "lmtp.sock"
+    lab = make_lab("--set", f"listeners.lmtp={socket_path}")
+    lab.command("account", "set", lab.user(2), "--quota", "1")
+    with smtplib.LMTP(str(socket_path)) as client:
+        client.connect(str(socket_path))
+        client.ehlo("relay.test")
+        client.docmd("MAIL", "FROM:<a@far.test>")
+        assert client.docmd("RCPT", f"TO:<{lab.user(1)}>")[0] == 250
+        assert client.docmd("RCPT", f"TO:<{lab.user(3)}>")[0] == 250
+        client.docmd("DATA")
+        client.send(MESSAGE + b".\r\n")
+        assert client.getreply()[0] == 250
+        assert client.getreply()[0] == 250
+
+
+def test_a_large_message_streams_in_bounded_memory(make_lab):
+    lab = make_lab()
+
+    def resident():
+        with open(f"/proc/{lab.process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) * 1024
+
+    line = b"0123456789" * 7 + b"\r\n"
+    body = line * (45_000_000 // len(line))
+    before = resident()
+    with smtplib.SMTP("127.0.0.1", lab.port("smtp")) as client:
+        client.sendmail("a@far.test", [lab.user(1)], MESSAGE + body)
+    assert resident() - before < 40_000_000
+    with imaplib.IMAP4("127.0.0.1", lab.port("imap")) as client:
+        client.login(lab.user(1), lab.password)
+        client.select("INBOX")
+        whole = client.fetch("1", "(BODY.PEEK[])")[1][0][1]
+    assert whole.endswith(MESSAGE + body)
+
+
+def test_many_connections_at_once_all_get_their_250(lab):
+    before = count(lab, 1)
+    failures = []
+
+    def send():
+        try:
+            with smtplib.SMTP("127.0.0.1", lab.port("smtp")) as client:
+                for _ in range(10):
+                    client.sendmail("a@far.test", [lab.user(1)], MESSAGE)
+        except Exception as error:  # every failure counts
+            failures.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(20)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert failures == []
+    assert count(lab, 1) == before + 200
+
+
+def test_connection_limit_per_address(make_lab):
+    lab = make_lab("--set", "smtp.max-connections-per-address=3")
+    held = [socket.create_connection(("127.0.0.1", lab.port("smtp"))) for _ in range(3)]
+    [peer.recv(200) for peer in held]
+    with socket.create_connection(("127.0.0.1", lab.port("smtp"))) as refused:
+        refused.settimeout(5)
+        assert refused.recv(200).startswith(b"421 4.7.0")
+    [peer.close() for peer in held]
+
+
+def test_an_old_tls_version_is_refused(lab):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", lab.port("submissions"))) as peer, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(peer)

@@ -1,0 +1,101 @@
+import Authentication
+import MailStore
+import MartletCore
+import Testing
+
+@Suite struct DelayTests {
+    @Test("the first failures cost nothing, then each doubles the wait up to the cap, and quiet forgives")
+    func grows() async {
+        let world = World()
+        var waits: [Duration] = []
+        for number in 0..<12 {
+            #expect(await world.login("anna", "guess \(number)").kind == .wrongCredentials)
+            waits.append(world.clock.takeSlept())
+        }
+        #expect(waits[0] == .zero && waits[1] == .zero && waits[2] == .zero && waits[3] == .zero)
+        #expect(waits[4] >= .milliseconds(500))
+        for (earlier, later) in zip(waits, waits.dropFirst()) { #expect(earlier <= later) }
+        #expect(waits.allSatisfy { $0 <= .seconds(15) })
+        #expect(waits[11] == .seconds(15))
+        world.clock.advance(.seconds(30 * 60))
+        _ = await world.login("anna", "guess")
+        #expect(world.clock.takeSlept() == .zero)
+    }
+
+    @Test("an address that logged in before is not slowed by what others do to the account")
+    func ownerStaysIn() async {
+        let world = World()
+        #expect(await world.login(from: "198.51.100.7").account != nil)
+        for number in 0..<30 { _ = await world.login("anna", "guess \(number)", from: "192.0.2.\(number)") }
+        _ = world.clock.takeSlept()
+        #expect(await world.login(from: "198.51.100.7").account != nil)
+        #expect(world.clock.takeSlept() == .zero)
+        // A stranger to the account waits, and gets in all the same.
+        #expect(await world.login(from: "203.0.113.9").account != nil)
+        #expect(world.clock.takeSlept() > .seconds(1))
+    }
+
+    @Test("a known address that mistypes waits five seconds at most")
+    func knownAddress() async {
+        let world = World()
+        _ = await world.login()
+        for number in 0..<20 { _ = await world.login("anna", "typo \(number)") }
+        _ = world.clock.takeSlept()
+        #expect(await world.login().account != nil)
+        #expect(world.clock.takeSlept() == .seconds(5))
+        #expect(await world.login().account != nil)
+        #expect(world.clock.takeSlept() == .zero)
+    }
+
+    @Test("a right guess is no faster than a wrong one, even when the password is in the cache")
+    func noOracle() async {
+        let world = World()
+        _ = await world.login(from: "198.51.100.7")
+        for number in 0..<10 { _ = await world.login("anna", "guess \(number)") }
+        _ = world.clock.takeSlept()
+        #expect(await world.login("anna", "secret").account != nil)
+        #expect(world.clock.takeSlept() > .seconds(1))
+    }
+
+    @Test("an IPv6 /64 counts as one address, and an account of its own does not wash an attacker's guesses")
+    func network() async {
+        let world = World()
+        world.directory.add("mallory@example.test", [Passwords.secret])
+        for number in 0..<10 {
+            _ = await world.login("victim\(number)@example.test", "guess", from: "2001:db8:1:2::\(number)")
+            _ = await world.login("mallory@example.test", "secret", from: "2001:db8:1:2:\(number)::1")
+        }
+        _ = world.clock.takeSlept()
+        _ = await world.login("anna", "guess", from: "2001:db8:1:2:ffff::9")
+        #expect(world.clock.takeSlept() > .seconds(1))
+        _ = await world.login("anna", "guess", from: "2001:db8:1:3::9")
+        #expect(world.clock.takeSlept() == .zero)
+    }
+
+    @Test("names that are nobody's are slowed like accounts")
+    func nobody() async {
+        let world = World()
+        for number in 0..<10 { _ = await world.login("nobody@example.test", "guess", from: "192.0.2.\(number)") }
+        _ = world.clock.takeSlept()
+        _ = await world.login("nobody@example.test", "guess", from: "203.0.113.1")
+        #expect(world.clock.takeSlept() > .seconds(1))
+    }
+
+    @Test("a failure is recorded once an address and minute, the next record tells how many there were")
+    func records() async {
+        let world = World { $0.slowsDownFailures = false }
+        guard case .failure(let failure) = await world.login("anna", "guess") else { return }
+        var records = await world.records.wait(for: 1)
+        #expect(records.count == 1 && records[0].kind == .login && records[0].code == failure.code)
+        #expect(records[0].decisions.first?.evidence.contains(.init("login", "anna")) == true)
+        for number in 0..<5 { _ = await world.login("anna", "guess \(number)") }
+        _ = await world.login("anna", "guess", from: "192.0.2.99")
+        records = await world.records.wait(for: 2)
+        #expect(records.count == 2 && records[1].peer.address == "192.0.2.99")
+        world.clock.advance(.seconds(61))
+        _ = await world.login("anna", "guess")
+        records = await world.records.wait(for: 3)
+        #expect(records.count == 3)
+        #expect(records[2].decisions.first?.evidence.contains(.init("earlier failures without a record", "5")) == true)
+    }
+}

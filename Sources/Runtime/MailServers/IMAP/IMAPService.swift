@@ -1,5 +1,5 @@
 public import Authentication
-public import IMAPProtocol
+internal import IMAPProtocol
 public import Logging
 public import MailStore
 public import MartletCore

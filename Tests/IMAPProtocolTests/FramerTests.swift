@@ -53,10 +53,18 @@ func expectNext(_ framer: inout Framer, _ expected: FramerEvent, at location: So
         + "d APPEND {5+}\r\nINBOX {3+}\r\nx\0y {2+}\r\n\r\n\r\ne append \"{9}\" UTF8 (~{4+}\r\n\r\n\r\n)\r\nf AUTHENTICATE PLAIN\r\n{5}\r\ng IDLE\r\nDONE\r\n\r\nh NOOP\r\n"
     static let lines: Set<String> = ["f AUTHENTICATE PLAIN", "g IDLE"]
     static var expected: [FramerEvent] {
-        [command("a NOOP"), .continuation, command("b LOGIN {5}\r\nsm\r\nh {0+}\r\n"), head("c APPEND INBOX (\\Seen) {7}"), .continuation]
-            + message("ab\r\ncd\n") + [.appendEnd(isWellFormed: true), head("d APPEND {5+}\r\nINBOX {3+}")] + message("x\0y")
-            + [head(" {2+}", first: false)] + message("\r\n") + [.appendEnd(isWellFormed: true), head("e append \"{9}\" UTF8 (~{4+}")]
-            + message("\r\n\r\n") + [.appendEnd(isWellFormed: true), command("f AUTHENTICATE PLAIN"), .line(bytes("{5}")), command("g IDLE")]
+        [
+            command("a NOOP"), .continuation, command("b LOGIN {5}\r\nsm\r\nh {0+}\r\n"),
+            head("c APPEND INBOX (\\Seen) {7}"), .continuation,
+        ]
+            + message("ab\r\ncd\n") + [.appendEnd(isWellFormed: true), head("d APPEND {5+}\r\nINBOX {3+}")]
+            + message("x\0y")
+            + [head(" {2+}", first: false)] + message("\r\n") + [
+                .appendEnd(isWellFormed: true), head("e append \"{9}\" UTF8 (~{4+}"),
+            ]
+            + message("\r\n\r\n") + [
+                .appendEnd(isWellFormed: true), command("f AUTHENTICATE PLAIN"), .line(bytes("{5}")), command("g IDLE"),
+            ]
             + [.line(bytes("DONE")), command(""), command("h NOOP")]
     }
 
@@ -114,24 +122,45 @@ func expectNext(_ framer: inout Framer, _ expected: FramerEvent, at location: So
         limits.skippedBytes = 100
         let run = FramerRun(limits: limits)
         #expect(run.events("a LOGIN {11}\r\nb NOOP\r\n") == [.literalTooLarge(tag: "a"), command("b NOOP")])
-        #expect(run.events("a LOGIN {99999999999999999999999}\r\nb NOOP\r\n") == [.literalTooLarge(tag: "a"), command("b NOOP")])
+        #expect(
+            run.events("a LOGIN {99999999999999999999999}\r\nb NOOP\r\n") == [
+                .literalTooLarge(tag: "a"), command("b NOOP"),
+            ])
         #expect(run.events("a LOGIN {11}\r\n") == [.literalTooLarge(tag: "a")])
         // Non-synchronising: the octets come all the same, and whatever the command announces after them.
-        #expect(run.events("a LOGIN {11+}\r\nx NOOP\r\nabc {3+}\r\nz\r\n x\r\nb NOOP\r\n") == [.literalTooLarge(tag: "a"), command("b NOOP")])
+        #expect(
+            run.events("a LOGIN {11+}\r\nx NOOP\r\nabc {3+}\r\nz\r\n x\r\nb NOOP\r\n") == [
+                .literalTooLarge(tag: "a"), command("b NOOP"),
+            ])
         #expect(run.events("a LOGIN {101+}\r\n") == [.failed(.literalTooLarge)])
         // Two together.
-        #expect(run.events("a LOGIN {6+}\r\n123456 {5+}\r\n12345\r\nb NOOP\r\n") == [.literalTooLarge(tag: "a"), command("b NOOP")])
+        #expect(
+            run.events("a LOGIN {6+}\r\n123456 {5+}\r\n12345\r\nb NOOP\r\n") == [
+                .literalTooLarge(tag: "a"), command("b NOOP"),
+            ])
         #expect(run.events("+bad+ LOGIN {11}\r\n") == [.literalTooLarge(tag: nil)])
         limits.literals = 2
-        #expect(FramerRun(limits: limits).events("a X {0+}\r\n {0+}\r\n {0+}\r\n\r\nb NOOP\r\n") == [.literalTooLarge(tag: "a"), command("b NOOP")])
+        #expect(
+            FramerRun(limits: limits).events("a X {0+}\r\n {0+}\r\n {0+}\r\n\r\nb NOOP\r\n") == [
+                .literalTooLarge(tag: "a"), command("b NOOP"),
+            ])
     }
 
     @Test func `A refused message is read past, a synchronising one does not come`() {
         let run = FramerRun(accepts: false)
         #expect(run.events("a APPEND INBOX {9}\r\nb NOOP\r\n") == [head("a APPEND INBOX {9}"), command("b NOOP")])
-        #expect(run.events("a APPEND INBOX {9+}\r\nx\r\nNOOP\r\n (\\Seen) {4+}\r\ny\r\nz\r\nb NOOP\r\n") == [head("a APPEND INBOX {9+}"), command("b NOOP")])
-        #expect(run.events("a APPEND INBOX {9+}\r\n123456789 {4}\r\nb NOOP\r\n") == [head("a APPEND INBOX {9+}"), command("b NOOP")])
-        #expect(run.events("a APPEND INBOX {99999999999999999999+}\r\nxyz") == [head("a APPEND INBOX {99999999999999999999+}"), .failed(.literalTooLarge)])
+        #expect(
+            run.events("a APPEND INBOX {9+}\r\nx\r\nNOOP\r\n (\\Seen) {4+}\r\ny\r\nz\r\nb NOOP\r\n") == [
+                head("a APPEND INBOX {9+}"), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX {9+}\r\n123456789 {4}\r\nb NOOP\r\n") == [
+                head("a APPEND INBOX {9+}"), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX {99999999999999999999+}\r\nxyz") == [
+                head("a APPEND INBOX {99999999999999999999+}"), .failed(.literalTooLarge),
+            ])
     }
 
     @Test func `An APPEND can be given up in the middle of its message`() {
@@ -152,9 +181,18 @@ func expectNext(_ framer: inout Framer, _ expected: FramerEvent, at location: So
     @Test func `An APPEND with something else behind its message is not well formed`() {
         let run = FramerRun()
         let start = [head("a APPEND INBOX {1+}")] + message("x")
-        #expect(run.events("a APPEND INBOX {1+}\r\nxNOOP\r\nb NOOP\r\n") == start + [.appendEnd(isWellFormed: false), command("b NOOP")])
-        #expect(run.events("a APPEND INBOX {1+}\r\nx) \r\nb NOOP\r\n") == start + [.appendEnd(isWellFormed: false), command("b NOOP")])
-        #expect(run.events("a APPEND INBOX {0+}\r\n\r\n") == [head("a APPEND INBOX {0+}")] + message("") + [.appendEnd(isWellFormed: true)])
+        #expect(
+            run.events("a APPEND INBOX {1+}\r\nxNOOP\r\nb NOOP\r\n") == start + [
+                .appendEnd(isWellFormed: false), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX {1+}\r\nx) \r\nb NOOP\r\n") == start + [
+                .appendEnd(isWellFormed: false), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX {0+}\r\n\r\n") == [head("a APPEND INBOX {0+}")] + message("") + [
+                .appendEnd(isWellFormed: true)
+            ])
     }
 
     @Test func `Bytes behind STARTTLS are seen as unused`() {

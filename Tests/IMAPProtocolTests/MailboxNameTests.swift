@@ -8,8 +8,10 @@ import Testing
 
     /// RFC 3501 §5.1.3, and forms that were worked out by hand from RFC 2152.
     static let pairs: [(String, String)] = [
-        ("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語"), ("&AOQ-", "ä"), ("Entw&APw-rfe", "Entwürfe"), ("a&-b", "a&b"),
-        ("&-&-", "&&"), ("&2D3eAA-", "😀"), ("&AKAAoQ-", "\u{A0}¡"), ("&IKwA,A-", "€ü"), ("Sent", "Sent"), ("&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-", "Отправленные"),
+        ("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語"), ("&AOQ-", "ä"), ("Entw&APw-rfe", "Entwürfe"),
+        ("a&-b", "a&b"),
+        ("&-&-", "&&"), ("&2D3eAA-", "😀"), ("&AKAAoQ-", "\u{A0}¡"), ("&IKwA,A-", "€ü"), ("Sent", "Sent"),
+        ("&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-", "Отправленные"),
         ("R&AOk-sum&AOk-", "Résumé"), ("&Jjo-!", "☺!"), ("&AOQ-&-", "ä&"),
     ]
 
@@ -19,11 +21,14 @@ import Testing
     }
 
     static let malformed: [String] = [
-        "&", "a&", "&AOQ", "&A-", "&AO-", "&AOR-", "&AOQA-", "&!!-", "&AGE-", "&ACY-", "&AAA-", "&AAo-", "&2D0-", "&3gA-", "&2D0AYQ-", "&AOQ-&APw-", "&IBQ/-",
+        "&", "a&", "&AOQ", "&A-", "&AO-", "&AOR-", "&AOQA-", "&!!-", "&AGE-", "&ACY-", "&AAA-", "&AAo-", "&2D0-",
+        "&3gA-", "&2D0AYQ-", "&AOQ-&APw-", "&IBQ/-",
         "\u{7F}", "a\u{1}b", "ü", "", "&AIU-", "&ICg-", "&/-",
     ]
 
-    @Test(arguments: malformed) func `A name with another form, a control character or 8-bit octets is an error`(_ wire: String) {
+    @Test(arguments: malformed) func `A name with another form, a control character or 8-bit octets is an error`(
+        _ wire: String
+    ) {
         #expect(Self.name(bytes(wire)) == nil)
     }
 
@@ -31,7 +36,9 @@ import Testing
         var value: UInt32 = 0xA0
         while value < 0x11_0000 {
             defer { value += value < 0x3000 ? 1 : 37 }
-            guard let scalar = Unicode.Scalar(value), value != 0x2028, value != 0x2029, let name = MailboxName("x\(String(scalar))y") else { continue }
+            guard let scalar = Unicode.Scalar(value), value != 0x2028, value != 0x2029,
+                let name = MailboxName("x\(String(scalar))y")
+            else { continue }
             let back = name.modifiedUTF7.withUnsafeBytes { MailboxName(wire: $0, isUTF8: false) }
             // Normalisation may change the scalars; it is canonical equivalence, which is String's equality.
             #expect(back == name, "U+\(String(value, radix: 16))")
@@ -49,19 +56,27 @@ import Testing
         #expect(Self.name([0x61, 0], utf8: true) == nil)
     }
 
-    @Test(arguments: [("inbox", "INBOX"), ("InBoX/Sub", "INBOX/Sub"), ("inboxes", "inboxes"), ("x/inbox", "x/inbox"), ("INBO", "INBO")])
+    @Test(arguments: [
+        ("inbox", "INBOX"), ("InBoX/Sub", "INBOX/Sub"), ("inboxes", "inboxes"), ("x/inbox", "x/inbox"),
+        ("INBO", "INBO"),
+    ])
     func `INBOX has no case`(_ wire: String, _ name: String) {
         #expect(Self.name(bytes(wire)) == name)
     }
 
     static let patterns: [(String, String, String, Bool)] = [
-        ("", "*", "a/b", true), ("", "%", "a/b", false), ("", "%", "a", true), ("", "%/b", "a/b", true), ("a/", "%", "a/b", true), ("", "a*", "a/b/c", true),
-        ("", "a*c", "a/b/c", true), ("", "a%c", "a/b/c", false), ("", "a%c", "abc", true), ("", "*%", "x", true), ("", "%%", "", true), ("", "x*", "", false),
-        ("", "inbox", "INBOX", true), ("", "iNbOx/%", "INBOX/x", true), ("", "inboxes", "INBOXES", false), ("", "a", "A", false), ("", "ü%", "über", true),
+        ("", "*", "a/b", true), ("", "%", "a/b", false), ("", "%", "a", true), ("", "%/b", "a/b", true),
+        ("a/", "%", "a/b", true), ("", "a*", "a/b/c", true),
+        ("", "a*c", "a/b/c", true), ("", "a%c", "a/b/c", false), ("", "a%c", "abc", true), ("", "*%", "x", true),
+        ("", "%%", "", true), ("", "x*", "", false),
+        ("", "inbox", "INBOX", true), ("", "iNbOx/%", "INBOX/x", true), ("", "inboxes", "INBOXES", false),
+        ("", "a", "A", false), ("", "ü%", "über", true),
         ("ref/", "/abs", "abs", true), ("", "**a**", "bab", true), ("", "", "", true), ("", "*b", "ab/ab", true),
     ]
 
-    @Test(arguments: patterns) func `A pattern matches as the RFC says`(_ reference: String, _ pattern: String, _ name: String, _ matches: Bool) {
+    @Test(arguments: patterns) func `A pattern matches as the RFC says`(
+        _ reference: String, _ pattern: String, _ name: String, _ matches: Bool
+    ) {
         #expect(MailboxPattern(reference: reference, pattern: pattern).matches(name) == matches)
     }
 

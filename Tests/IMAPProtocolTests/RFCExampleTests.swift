@@ -8,7 +8,8 @@ import Testing
     static let folder: URL = {
         let shared = ProcessInfo.processInfo.environment["MARTLET_SHARED"]
         if let shared { return URL(fileURLWithPath: shared).appendingPathComponent("rfc") }
-        return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("shared/rfc")
     }()
 
@@ -17,7 +18,10 @@ import Testing
         "rfc5819", "rfc6154", "rfc6851", "rfc7162", "rfc7889", "rfc8438",
     ]
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: folder.path), "the RFC texts are not there: set MARTLET_SHARED"), arguments: texts)
+    @Test(
+        .enabled(
+            if: FileManager.default.fileExists(atPath: folder.path), "the RFC texts are not there: set MARTLET_SHARED"),
+        arguments: texts)
     func `Every client line of the RFC's examples parses`(_ name: String) throws {
         let text = try String(contentsOf: Self.folder.appendingPathComponent("\(name).txt"), encoding: .isoLatin1)
         var failures: [String] = []
@@ -35,8 +39,10 @@ import Testing
     }
 
     static let words: Set<String> = [
-        "CAPABILITY", "NOOP", "LOGOUT", "ID", "STARTTLS", "AUTHENTICATE", "LOGIN", "ENABLE", "SELECT", "EXAMINE", "CREATE", "DELETE", "RENAME",
-        "SUBSCRIBE", "UNSUBSCRIBE", "LIST", "LSUB", "NAMESPACE", "STATUS", "APPEND", "IDLE", "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH",
+        "CAPABILITY", "NOOP", "LOGOUT", "ID", "STARTTLS", "AUTHENTICATE", "LOGIN", "ENABLE", "SELECT", "EXAMINE",
+        "CREATE", "DELETE", "RENAME",
+        "SUBSCRIBE", "UNSUBSCRIBE", "LIST", "LSUB", "NAMESPACE", "STATUS", "APPEND", "IDLE", "CHECK", "CLOSE",
+        "UNSELECT", "EXPUNGE", "SEARCH",
         "FETCH", "STORE", "COPY", "MOVE", "UID",
     ]
 
@@ -47,7 +53,8 @@ import Testing
         if parts[1].uppercased() != "APPEND", command.hasSuffix("}") { return false }
         // RFC 5819 and RFC 7162 each print one line with a space too few or too many; RFC 5182 runs into its prose.
         let misprints = ["RECURSIVEMATCH)\"\"", "9990:9999 15000", "and the result of"]
-        return !misprints.contains(where: command.contains) && !["[...]", "//", " ..."].contains(where: command.contains)
+        return !misprints.contains(where: command.contains)
+            && !["[...]", "//", " ..."].contains(where: command.contains)
     }
 
     /// Lines that begin with `C:` and a tag, with the lines that go on without `C:` or `S:`.
@@ -59,7 +66,9 @@ import Testing
             if trimmed.hasPrefix("C: ") {
                 if let current { result.append(current) }
                 current = trimmed.dropFirst(3).trimmingCharacters(in: .whitespaces)
-            } else if let open = current, !trimmed.isEmpty, !trimmed.hasPrefix("S:"), !trimmed.contains(". . ."), !trimmed.hasPrefix("<") {
+            } else if let open = current, !trimmed.isEmpty, !trimmed.hasPrefix("S:"), !trimmed.contains(". . ."),
+                !trimmed.hasPrefix("<")
+            {
                 current = open + " " + trimmed
             } else {
                 if let current { result.append(current) }

@@ -30,7 +30,9 @@ import Testing
         var random = SplitMix(state: seed)
         for _ in 0..<2_000 {
             let uids = Array(Set((0..<Int(random.next() % 20)).map { _ in UInt32(random.next() % 40) + 1 })).sorted()
-            let ranges = (0...Int(random.next() % 4)).map { _ in SequenceRange(UInt32(random.next() % 45), UInt32(random.next() % 45)) }
+            let ranges = (0...Int(random.next() % 4)).map { _ in
+                SequenceRange(UInt32(random.next() % 45), UInt32(random.next() % 45))
+            }
             let top = uids.last
             let expected = uids.indices.filter { index in
                 ranges.contains { range in
@@ -46,13 +48,16 @@ import Testing
             #expect(uids.indices.allSatisfy { found.contains($0) == expected.contains($0) })
             #expect(SequenceSet.positions(of: found.uids(in: uids), in: uids) == found)
             let other = PositionSet([0..<3, 5..<9])
-            #expect(found.intersection(other).positions == expected.filter { (0..<3).contains($0) || (5..<9).contains($0) })
+            #expect(
+                found.intersection(other).positions == expected.filter { (0..<3).contains($0) || (5..<9).contains($0) })
         }
     }
 
-    @Test(arguments: [
-        ([], ""), ([7], "7"), ([1, 2, 3, 5, 7, 8, 9], "1:3,5,7:9"), ([1, 3], "1,3"), ([4_294_967_294, 4_294_967_295], "4294967294:4294967295"),
-    ] as [([UInt32], String)])
+    @Test(
+        arguments: [
+            ([], ""), ([7], "7"), ([1, 2, 3, 5, 7, 8, 9], "1:3,5,7:9"), ([1, 3], "1,3"),
+            ([4_294_967_294, 4_294_967_295], "4294967294:4294967295"),
+        ] as [([UInt32], String)])
     func `Numbers are written in their shortest form`(_ numbers: [UInt32], _ wire: String) {
         #expect(written { $0.numberSet(numbers) } == wire)
     }

@@ -70,8 +70,12 @@ extension Framer {
 
     /// Goes on with a command: a complete one, a literal in it, or APPEND's message. nil: look again at the state.
     mutating func nextCommandLine() -> FramerEvent? {
-        guard let end = findLineEnd(limit: limits.lineBytes + literalOctets) else { return state == .failed ? nil : .needMore }
-        let announcement = buffer.withUnsafeBytes { LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[lineStart..<end])) }
+        guard let end = findLineEnd(limit: limits.lineBytes + literalOctets) else {
+            return state == .failed ? nil : .needMore
+        }
+        let announcement = buffer.withUnsafeBytes {
+            LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[lineStart..<end]))
+        }
         guard let announcement else {
             let command = Array(buffer[start..<end])
             drop(upTo: end + 2)
@@ -108,7 +112,9 @@ extension Framer {
             state = .command
             return .appendEnd(isWellFormed: true)
         }
-        let announcement = buffer.withUnsafeBytes { LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[from..<end])) }
+        let announcement = buffer.withUnsafeBytes {
+            LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[from..<end]))
+        }
         let head = Array(buffer[from..<end])
         drop(upTo: end + 2)
         guard let announcement else {
@@ -122,7 +128,9 @@ extension Framer {
     /// The rest of a refused command: its line, and what it announces that will come without being asked for.
     mutating func skipLine() -> FramerEvent? {
         guard let end = findLineEnd(limit: limits.lineBytes) else { return state == .failed ? nil : .needMore }
-        let announcement = buffer.withUnsafeBytes { LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+        let announcement = buffer.withUnsafeBytes {
+            LiteralAnnouncement(endOf: UnsafeRawBufferPointer(rebasing: $0[start..<end]))
+        }
         drop(upTo: end + 2)
         if let announcement {
             refuse(length: announcement.length, isSynchronizing: announcement.isSynchronizing)
@@ -198,7 +206,9 @@ extension Framer {
             let command = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             guard let space = command.firstIndex(of: 0x20), command.count > space + 8 else { return false }
             let word: [UInt8] = [0x61, 0x70, 0x70, 0x65, 0x6E, 0x64]  // append
-            for (offset, letter) in word.enumerated() where command[space + 1 + offset] | 0x20 != letter { return false }
+            for (offset, letter) in word.enumerated() where command[space + 1 + offset] | 0x20 != letter {
+                return false
+            }
             guard command[space + 7] == 0x20 else { return false }
             let next = command[space + 8]
             if next == UInt8(ascii: "{") { return lineStart > start }

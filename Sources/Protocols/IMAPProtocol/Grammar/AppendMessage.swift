@@ -14,7 +14,8 @@ public struct AppendMessage: Sendable, Equatable {
     /// The client waits for `+` (RFC 9051 §4.3).
     public var isSynchronizing: Bool
     public init(
-        flags: FlagList = FlagList(), date: Instant? = nil, length: UInt64, isBinary: Bool = false, isUTF8: Bool = false, isSynchronizing: Bool = true
+        flags: FlagList = FlagList(), date: Instant? = nil, length: UInt64, isBinary: Bool = false,
+        isUTF8: Bool = false, isSynchronizing: Bool = true
     ) {
         self.flags = flags
         self.date = date

@@ -127,7 +127,8 @@ public struct QResyncParameters: Sendable, Equatable {
     public var matchSequences: SequenceSet?
     public var matchUIDs: SequenceSet?
     public init(
-        uidValidity: UInt32, modSeq: UInt64, knownUIDs: SequenceSet? = nil, matchSequences: SequenceSet? = nil, matchUIDs: SequenceSet? = nil
+        uidValidity: UInt32, modSeq: UInt64, knownUIDs: SequenceSet? = nil, matchSequences: SequenceSet? = nil,
+        matchUIDs: SequenceSet? = nil
     ) {
         self.uidValidity = uidValidity
         self.modSeq = modSeq

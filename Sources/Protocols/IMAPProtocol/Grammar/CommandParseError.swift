@@ -24,7 +24,8 @@ public struct CommandParseError: Error, Sendable, Equatable {
         case trailingData
     }
     public enum Expected: String, Sendable, Equatable {
-        case space, atom, string, number, list, listEnd, literal, mailbox, sequenceSet, date, section, searchKey, endOfCommand
+        case space, atom, string, number, list, listEnd, literal, mailbox, sequenceSet, date, section, searchKey,
+            endOfCommand
     }
     public enum LimitName: String, Sendable, Equatable {
         case tagBytes, searchDepth, searchKeys, setElements, listElements, partDepth, mailboxNameBytes

@@ -10,7 +10,8 @@ public struct CommandParser: Sendable {
     public var decodeCharset: (@Sendable (_ charset: String, _ bytes: [UInt8]) -> String?)?
 
     public init(
-        limits: IMAPLimits = IMAPLimits(), acceptsUTF8: Bool = false, decodeCharset: (@Sendable (String, [UInt8]) -> String?)? = nil
+        limits: IMAPLimits = IMAPLimits(), acceptsUTF8: Bool = false,
+        decodeCharset: (@Sendable (String, [UInt8]) -> String?)? = nil
     ) {
         self.limits = limits
         self.acceptsUTF8 = acceptsUTF8
@@ -35,7 +36,9 @@ public struct CommandParser: Sendable {
     public func parseNextMessage(_ bytes: [UInt8]) throws(CommandParseError) -> AppendMessage {
         let result: Result<AppendMessage, CommandParseError> = bytes.withUnsafeBytes { buffer in
             var reader = CommandReader(bytes: buffer, parser: self)
-            do throws(CommandParseError) { return .success(try reader.readAppendMessage()) } catch { return .failure(error) }
+            do throws(CommandParseError) { return .success(try reader.readAppendMessage()) } catch {
+                return .failure(error)
+            }
         }
         return try result.get()
     }

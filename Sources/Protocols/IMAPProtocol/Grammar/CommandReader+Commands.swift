@@ -17,7 +17,9 @@ extension CommandReader {
         return command
     }
 
-    private mutating func readArguments(of name: Range<Int>, uid: Bool, at start: Int) throws(CommandParseError) -> Command {
+    private mutating func readArguments(of name: Range<Int>, uid: Bool, at start: Int) throws(CommandParseError)
+        -> Command
+    {
         // The commonest first.
         if word(name, is: "FETCH") { return .fetch(try readFetch(uid: uid)) }
         if word(name, is: "STORE") { return .store(try readStore(uid: uid)) }

@@ -45,7 +45,9 @@ extension CommandReader {
         return CalendarDay(year: year, month: month, day: day)
     }
 
-    private mutating func readMonthAndYear(day: Int, from start: Int) throws(CommandParseError) -> (year: Int, month: Int) {
+    private mutating func readMonthAndYear(day: Int, from start: Int) throws(CommandParseError) -> (
+        year: Int, month: Int
+    ) {
         guard readIf(0x2D) else { throw failure(.invalidDate, at: start) }
         let key = UInt32(peek() | 0x20) << 16 | UInt32(peek(1) | 0x20) << 8 | UInt32(peek(2) | 0x20)
         guard let month = Months.number(of: key) else { throw failure(.invalidDate, at: start) }
@@ -69,7 +71,9 @@ extension CommandReader {
 
 /// Month names (RFC 9051 §9 `date-month`) and lengths.
 enum Months {
-    static let names: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    static let names: [StaticString] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
 
     /// `key`: three small letters, the first in the highest place.
     static func number(of key: UInt32) -> Int? {

@@ -7,7 +7,9 @@ extension CommandReader {
         try readSpace()
         if peek() == 0x28 {
             var items: [FetchItem] = []
-            try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in items.append(try reader.readFetchItem()) }
+            try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in
+                items.append(try reader.readFetchItem())
+            }
             command.items = items
         } else {
             command.items = try readMacroOrItem()
@@ -111,7 +113,9 @@ extension CommandReader {
     private mutating func readHeaderNames() throws(CommandParseError) -> [String] {
         try readSpace()
         var names: [String] = []
-        try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in names.append(try reader.readAStringText()) }
+        try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in
+            names.append(try reader.readAStringText())
+        }
         return names
     }
 

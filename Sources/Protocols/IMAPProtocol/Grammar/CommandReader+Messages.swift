@@ -42,7 +42,9 @@ extension CommandReader {
         if peek() == 0x28 {
             try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in
                 let start = reader.index
-                guard reader.word(reader.readWord(), is: "UNCHANGEDSINCE") else { throw reader.failure(.unknownItem, at: start) }
+                guard reader.word(reader.readWord(), is: "UNCHANGEDSINCE") else {
+                    throw reader.failure(.unknownItem, at: start)
+                }
                 try reader.readSpace()
                 command.unchangedSince = try reader.readNumber64()
             }

@@ -57,7 +57,9 @@ extension CommandReader {
     }
 
     /// Keys side by side: all must match.
-    private mutating func readSearchKeys(charset: String?, depth: Int, count: inout Int) throws(CommandParseError) -> SearchKey {
+    private mutating func readSearchKeys(charset: String?, depth: Int, count: inout Int) throws(CommandParseError)
+        -> SearchKey
+    {
         let first = try readSearchKey(charset: charset, depth: depth, count: &count)
         guard peek() == 0x20 else { return first }
         var keys = [first]
@@ -65,7 +67,9 @@ extension CommandReader {
         return .and(keys)
     }
 
-    private mutating func readSearchKey(charset: String?, depth: Int, count: inout Int) throws(CommandParseError) -> SearchKey {
+    private mutating func readSearchKey(charset: String?, depth: Int, count: inout Int) throws(CommandParseError)
+        -> SearchKey
+    {
         count += 1
         if count > limits.searchKeys { throw failure(.limit(.searchKeys)) }
         if depth > limits.searchDepth { throw failure(.limit(.searchDepth)) }
@@ -156,7 +160,8 @@ extension CommandReader {
 
     private mutating func readOtherKey(_ name: Range<Int>) throws(CommandParseError) -> SearchKey? {
         let isUID = word(name, is: "UID")
-        if isUID || word(name, is: "KEYWORD") || word(name, is: "UNKEYWORD") || word(name, is: "LARGER") || word(name, is: "SMALLER")
+        if isUID || word(name, is: "KEYWORD") || word(name, is: "UNKEYWORD") || word(name, is: "LARGER")
+            || word(name, is: "SMALLER")
             || word(name, is: "MODSEQ") || word(name, is: "OLDER") || word(name, is: "YOUNGER")
         {
             try readSpace()
@@ -181,7 +186,9 @@ extension CommandReader {
         try readSpace()
         let start = index
         let type = readWord()
-        guard word(type, is: "PRIV") || word(type, is: "SHARED") || word(type, is: "ALL") else { throw failure(.unknownItem, at: start) }
+        guard word(type, is: "PRIV") || word(type, is: "SHARED") || word(type, is: "ALL") else {
+            throw failure(.unknownItem, at: start)
+        }
         try readSpace()
     }
 }

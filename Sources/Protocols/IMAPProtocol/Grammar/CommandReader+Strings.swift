@@ -96,7 +96,9 @@ extension CommandReader {
 
     /// UTF-8, checked.
     func text(_ string: StringOctets) throws(CommandParseError) -> String {
-        guard let text = withOctets(string, { String(validating: $0, as: UTF8.self) }) else { throw failure(.invalidUTF8) }
+        guard let text = withOctets(string, { String(validating: $0, as: UTF8.self) }) else {
+            throw failure(.invalidUTF8)
+        }
         return text
     }
 
@@ -107,7 +109,9 @@ extension CommandReader {
         let wire = try readAString()
         let name = withOctets(wire) { MailboxName(wire: $0, isUTF8: parser.acceptsUTF8) }
         guard let name else { throw failure(.mailboxName, at: start) }
-        guard name.name.utf8.count <= limits.mailboxNameBytes else { throw failure(.limit(.mailboxNameBytes), at: start) }
+        guard name.name.utf8.count <= limits.mailboxNameBytes else {
+            throw failure(.limit(.mailboxNameBytes), at: start)
+        }
         return name
     }
 

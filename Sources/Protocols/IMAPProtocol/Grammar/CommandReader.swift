@@ -14,7 +14,9 @@ struct CommandReader {
         self.parser = parser
     }
 
-    func failure(_ reason: CommandParseError.Reason) -> CommandParseError { CommandParseError(tag: tag, offset: index, reason: reason) }
+    func failure(_ reason: CommandParseError.Reason) -> CommandParseError {
+        CommandParseError(tag: tag, offset: index, reason: reason)
+    }
     func failure(_ reason: CommandParseError.Reason, at offset: Int) -> CommandParseError {
         CommandParseError(tag: tag, offset: offset, reason: reason)
     }
@@ -83,7 +85,10 @@ struct CommandReader {
         while true {
             let octet = peek()
             let letter = octet | 0x20
-            guard letter &- 0x61 < 26 || Octet.isDigit(octet) || octet == 0x2E || octet == 0x2D || octet == 0x3D || octet == 0x5F else { break }
+            guard
+                letter &- 0x61 < 26 || Octet.isDigit(octet) || octet == 0x2E || octet == 0x2D || octet == 0x3D
+                    || octet == 0x5F
+            else { break }
             index += 1
         }
         return start..<index
@@ -95,12 +100,16 @@ struct CommandReader {
         let count = name.utf8CodeUnitCount
         guard range.count == count else { return false }
         let expected = name.utf8Start
-        for offset in 0..<count where Octet.uppercased(bytes[range.lowerBound + offset]) != expected[offset] { return false }
+        for offset in 0..<count where Octet.uppercased(bytes[range.lowerBound + offset]) != expected[offset] {
+            return false
+        }
         return true
     }
 
     /// ASCII of a range that has been looked at.
-    func string(_ range: Range<Int>) -> String { String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self) }
+    func string(_ range: Range<Int>) -> String {
+        String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+    }
 
     func uppercased(_ range: Range<Int>) -> String {
         String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]).map(Octet.uppercased), as: UTF8.self)
@@ -140,7 +149,9 @@ struct CommandReader {
         return value
     }
 
-    mutating func readNumber32() throws(CommandParseError) -> UInt32 { UInt32(truncatingIfNeeded: try readNumber(maximum: UInt64(UInt32.max))) }
+    mutating func readNumber32() throws(CommandParseError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try readNumber(maximum: UInt64(UInt32.max)))
+    }
     mutating func readNonZero32() throws(CommandParseError) -> UInt32 {
         UInt32(truncatingIfNeeded: try readNumber(minimum: 1, maximum: UInt64(UInt32.max)))
     }

@@ -29,7 +29,8 @@ public struct ListCommand: Sendable, Equatable {
     /// Whether extended syntax was used: then CHILDINFO and OLDNAME may be sent, and more than one pattern may stand.
     public var isExtended: Bool
     public init(
-        selection: Selection = [], reference: String, patterns: [String], returns: Return = [], status: StatusItems? = nil, isExtended: Bool = false
+        selection: Selection = [], reference: String, patterns: [String], returns: Return = [],
+        status: StatusItems? = nil, isExtended: Bool = false
     ) {
         self.selection = selection
         self.reference = reference

@@ -18,13 +18,16 @@ extension MailboxName {
 
     /// RFC 9051 §5.1 asks for Net-Unicode (RFC 5198 §2): no C0 and C1 controls, no line and paragraph separators.
     static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || scalar.value >= 0x7F && scalar.value < 0xA0 || scalar.value == 0x2028 || scalar.value == 0x2029
+        scalar.value < 0x20 || scalar.value >= 0x7F && scalar.value < 0xA0 || scalar.value == 0x2028
+            || scalar.value == 0x2029
     }
 
     /// INBOX has no case (RFC 9051 §5.1), neither alone nor as the first level of a name.
     private static func withInbox(_ text: String) -> String {
         let utf8 = text.utf8
-        guard utf8.count == 5 || utf8.count > 5 && utf8[utf8.index(utf8.startIndex, offsetBy: 5)] == 0x2F else { return text }
+        guard utf8.count == 5 || utf8.count > 5 && utf8[utf8.index(utf8.startIndex, offsetBy: 5)] == 0x2F else {
+            return text
+        }
         var index = utf8.startIndex
         for letter in "INBOX".utf8 {
             guard Octet.uppercased(utf8[index]) == letter else { return text }
@@ -41,7 +44,9 @@ extension MailboxName {
             if octet >= 0x80 || octet == 0x26 { isPlain = false }
         }
         if isPlain { return String(decoding: bytes, as: UTF8.self) }
-        guard let text = isUTF8 ? String(validating: bytes, as: UTF8.self) : ModifiedUTF7.decode(bytes) else { return nil }
+        guard let text = isUTF8 ? String(validating: bytes, as: UTF8.self) : ModifiedUTF7.decode(bytes) else {
+            return nil
+        }
         guard !text.unicodeScalars.contains(where: isForbidden) else { return nil }
         return text.utf8.allSatisfy { $0 < 0x80 } ? text : String(String.UnicodeScalarView(text._nfc))
     }
@@ -91,7 +96,9 @@ enum ModifiedUTF7 {
         return String(decoding: result, as: UTF8.self)
     }
 
-    private static func decodeRun(_ bytes: UnsafeRawBufferPointer, _ index: inout Int, into result: inout [UInt8]) -> Bool {
+    private static func decodeRun(_ bytes: UnsafeRawBufferPointer, _ index: inout Int, into result: inout [UInt8])
+        -> Bool
+    {
         var bits: UInt32 = 0
         var bitCount = 0
         var high: UInt32?

@@ -48,7 +48,9 @@ public struct MailboxPattern: Sendable, Equatable {
 
     /// Wildcards match nothing as well.
     private func spread(_ reached: inout [Bool]) {
-        for index in octets.indices where reached[index] && (octets[index] == 0x2A || octets[index] == 0x25) { reached[index + 1] = true }
+        for index in octets.indices where reached[index] && (octets[index] == 0x2A || octets[index] == 0x25) {
+            reached[index + 1] = true
+        }
     }
 
     /// Levels above `name` that the pattern matches: what LIST shows as \NonExistent when they are no mailboxes.

@@ -15,7 +15,10 @@ public struct StoreCommand: Sendable, Equatable {
     /// `.SILENT`: no FETCH in answer, but for changes the client cannot know.
     public var silent: Bool
     public var unchangedSince: UInt64?
-    public init(set: SequenceSet, uid: Bool, operation: Operation, flags: FlagList, silent: Bool = false, unchangedSince: UInt64? = nil) {
+    public init(
+        set: SequenceSet, uid: Bool, operation: Operation, flags: FlagList, silent: Bool = false,
+        unchangedSince: UInt64? = nil
+    ) {
         self.set = set
         self.uid = uid
         self.operation = operation

@@ -25,7 +25,9 @@ enum StrictBase64 {
             bits = bits << 6 | UInt32(value)
             guard position % 4 == 3 else { continue }
             if padding > 0, bits & (padding == 1 ? 0xFF : 0xFFFF) != 0 { return nil }
-            for shift in [UInt32(16), 8, 0].dropLast(padding) { result.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+            for shift in [UInt32(16), 8, 0].dropLast(padding) {
+                result.append(UInt8(truncatingIfNeeded: bits >> shift))
+            }
             bits = 0
         }
         return result
@@ -43,7 +45,9 @@ enum StrictBase64 {
         }
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let rest = bytes.count - start
-            let bits = UInt32(bytes[start]) << 16 | (rest > 1 ? UInt32(bytes[start + 1]) << 8 : 0) | (rest > 2 ? UInt32(bytes[start + 2]) : 0)
+            let bits =
+                UInt32(bytes[start]) << 16 | (rest > 1 ? UInt32(bytes[start + 1]) << 8 : 0)
+                | (rest > 2 ? UInt32(bytes[start + 2]) : 0)
             result.append(letter(bits >> 18))
             result.append(letter(bits >> 12))
             result.append(rest > 1 ? letter(bits >> 6) : 0x3D)
@@ -72,5 +76,7 @@ public enum ContinuationLine: Sendable, Equatable {
     }
 
     /// Whether the line ends IDLE: `DONE` in any case.
-    public static func isDone(_ line: [UInt8]) -> Bool { line.count == 4 && line.map(Octet.uppercased) == Array("DONE".utf8) }
+    public static func isDone(_ line: [UInt8]) -> Bool {
+        line.count == 4 && line.map(Octet.uppercased) == Array("DONE".utf8)
+    }
 }

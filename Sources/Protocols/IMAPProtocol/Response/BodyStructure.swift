@@ -121,7 +121,9 @@ enum BodyStructure {
                 count = count * 10 + Int(peek() &- 0x30)
                 index += 1
             }
-            guard bytes.count - index >= 3, peek() == 0x7D, bytes[index + 1] == 0x0D, bytes[index + 2] == 0x0A else { return false }
+            guard bytes.count - index >= 3, peek() == 0x7D, bytes[index + 1] == 0x0D, bytes[index + 2] == 0x0A else {
+                return false
+            }
             guard count <= bytes.count - index - 3 else { return false }
             index += 3 + count
             return true

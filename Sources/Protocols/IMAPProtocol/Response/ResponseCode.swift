@@ -138,7 +138,8 @@ extension ResponseWriter {
             isFirst = false
         }
         let names: [(SystemFlags, StaticString)] = [
-            (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"), (.draft, "\\Draft"),
+            (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.seen, "\\Seen"),
+            (.draft, "\\Draft"),
         ]
         for (flag, name) in names where system.contains(flag) {
             space(&self)

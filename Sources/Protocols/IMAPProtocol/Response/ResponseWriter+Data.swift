@@ -36,7 +36,8 @@ public struct ESearchResult: Sendable, Equatable {
     public var all: [UInt32]?
     /// RFC 7162 §3.1.10.
     public var modSeq: UInt64?
-    public init(min: UInt32? = nil, max: UInt32? = nil, count: Int? = nil, all: [UInt32]? = nil, modSeq: UInt64? = nil) {
+    public init(min: UInt32? = nil, max: UInt32? = nil, count: Int? = nil, all: [UInt32]? = nil, modSeq: UInt64? = nil)
+    {
         self.min = min
         self.max = max
         self.count = count
@@ -114,7 +115,8 @@ extension ResponseWriter {
     ///   - childInfo: selection options that a mailbox below it meets: CHILDINFO (RFC 5258 §3.5).
     ///   - oldName: the name that the client used or knew (RFC 9051 §6.3.9.7); only to clients that enabled IMAP4rev2.
     public mutating func list(
-        _ attributes: ListAttributes, uses: [SpecialUseAttribute] = [], name: String, childInfo: [String] = [], oldName: String? = nil
+        _ attributes: ListAttributes, uses: [SpecialUseAttribute] = [], name: String, childInfo: [String] = [],
+        oldName: String? = nil
     ) {
         text("* LIST (")
         listAttributes(attributes, uses: uses)
@@ -155,8 +157,10 @@ extension ResponseWriter {
 
     private mutating func listAttributes(_ attributes: ListAttributes, uses: [SpecialUseAttribute]) {
         let names: [(ListAttributes, StaticString)] = [
-            (.noInferiors, "\\NoInferiors"), (.noSelect, "\\NoSelect"), (.nonExistent, "\\NonExistent"), (.hasChildren, "\\HasChildren"),
-            (.hasNoChildren, "\\HasNoChildren"), (.marked, "\\Marked"), (.unmarked, "\\Unmarked"), (.subscribed, "\\Subscribed"),
+            (.noInferiors, "\\NoInferiors"), (.noSelect, "\\NoSelect"), (.nonExistent, "\\NonExistent"),
+            (.hasChildren, "\\HasChildren"),
+            (.hasNoChildren, "\\HasNoChildren"), (.marked, "\\Marked"), (.unmarked, "\\Unmarked"),
+            (.subscribed, "\\Subscribed"),
             (.remote, "\\Remote"),
         ]
         var isFirst = true

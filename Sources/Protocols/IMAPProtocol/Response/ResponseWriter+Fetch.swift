@@ -94,7 +94,8 @@ extension ResponseWriter {
     }
 
     /// `BODY[…]` with all of its octets; nil is NIL (the part is not there).
-    public mutating func fetchSection(_ section: SectionSpecifier, origin: UInt64?, _ content: UnsafeRawBufferPointer?) {
+    public mutating func fetchSection(_ section: SectionSpecifier, origin: UInt64?, _ content: UnsafeRawBufferPointer?)
+    {
         sectionName(section, origin: origin)
         if let content { string(content) } else { text("NIL") }
     }

@@ -16,7 +16,9 @@ public enum ConditionStatus: Sendable, Equatable {
 
 extension ResponseWriter {
     /// `tag OK text`
-    public mutating func tagged(_ tag: String, _ status: ResponseStatus, _ text: String) { tagged(tag, status, nil, text) }
+    public mutating func tagged(_ tag: String, _ status: ResponseStatus, _ text: String) {
+        tagged(tag, status, nil, text)
+    }
 
     /// `* OK text`
     public mutating func untagged(_ status: ConditionStatus, _ text: String) { untagged(status, nil, text) }

@@ -11,7 +11,10 @@ public struct IndexFacts: Sendable {
     public var internalDate: Instant
     public var size: Int
     public var isRecent: Bool
-    public init(position: Int, uid: UInt32, flags: UInt64, modSeq: Int64, internalDate: Instant, size: Int, isRecent: Bool = false) {
+    public init(
+        position: Int, uid: UInt32, flags: UInt64, modSeq: Int64, internalDate: Instant, size: Int,
+        isRecent: Bool = false
+    ) {
         self.position = position
         self.uid = uid
         self.flags = flags
@@ -34,7 +37,8 @@ public struct SummaryFacts: Sendable {
     public var sentDate: Instant?
     public var sentZoneMinutes: Int
     public init(
-        subject: String, from: String, to: String, cc: String, bcc: String, messageID: String?, sentDate: Instant?, sentZoneMinutes: Int
+        subject: String, from: String, to: String, cc: String, bcc: String, messageID: String?, sentDate: Instant?,
+        sentZoneMinutes: Int
     ) {
         self.subject = subject
         self.from = from

@@ -78,7 +78,8 @@ extension SearchProgram.Node {
         case .text(let text): self = text.isEmpty ? .constant(true) : .text(FoldedText(text))
         case .header(let name, let value): self = Self.header(name, value)
         case .before(let day): self = .internalDate(.min..<Self.start(of: day))
-        case .on(let day): self = .internalDate(Self.start(of: day)..<Self.start(of: CalendarDay(number: day.number + 1)))
+        case .on(let day):
+            self = .internalDate(Self.start(of: day)..<Self.start(of: CalendarDay(number: day.number + 1)))
         case .since(let day): self = .internalDate(Self.start(of: day)..<(.max))
         case .sentBefore(let day): self = .sentDay(.min...(day.number - 1))
         case .sentOn(let day): self = .sentDay(day.number...day.number)
@@ -92,7 +93,9 @@ extension SearchProgram.Node {
         case .modSeq(let value): self = .modSeq(Int64(clamping: value))
         case .older(let seconds):
             let edge = context.now.microseconds.subtractingReportingOverflow(Int64(seconds) * 1_000_000)
-            self = edge.overflow || edge.partialValue == .max ? .constant(false) : .internalDate(.min..<edge.partialValue + 1)
+            self =
+                edge.overflow || edge.partialValue == .max
+                ? .constant(false) : .internalDate(.min..<edge.partialValue + 1)
         case .younger(let seconds):
             let edge = context.now.microseconds.subtractingReportingOverflow(Int64(seconds) * 1_000_000)
             self = edge.overflow ? .constant(true) : .internalDate(edge.partialValue..<(.max))
@@ -103,12 +106,15 @@ extension SearchProgram.Node {
         case .and(let keys):
             // Stable by tier: among equals the client's order stands.
             let nodes = keys.map { Self($0, context) }
-            self = .and([SearchTier.index, .summary, .header, .text].flatMap { tier in nodes.filter { $0.tier == tier } })
+            self = .and(
+                [SearchTier.index, .summary, .header, .text].flatMap { tier in nodes.filter { $0.tier == tier } })
         }
     }
 
     private static func bit(_ name: String, _ context: SearchProgram.Context) -> UInt64? {
-        guard let index = context.keywords.firstIndex(where: { ASCIICase.equal($0, name) }), index < 59 else { return nil }
+        guard let index = context.keywords.firstIndex(where: { ASCIICase.equal($0, name) }), index < 59 else {
+            return nil
+        }
         return 1 << UInt64(5 + index)
     }
 
@@ -118,7 +124,9 @@ extension SearchProgram.Node {
         let fields: [(String, SearchProgram.SummaryField)] = [
             ("subject", .subject), ("from", .from), ("to", .to), ("cc", .cc), ("bcc", .bcc), ("message-id", .messageID),
         ]
-        if !value.isEmpty, let field = fields.first(where: { ASCIICase.equal($0.0, name) }) { return .summary(field.1, text) }
+        if !value.isEmpty, let field = fields.first(where: { ASCIICase.equal($0.0, name) }) {
+            return .summary(field.1, text)
+        }
         return .header(name: name, text)
     }
 
@@ -145,7 +153,9 @@ extension SearchProgram.Node {
             return Self.verdict(FoldedText.text(summary.text(of: field), contains: needle))
         case .header(let name, let needle):
             guard let header = facts.header else { return .needs(.header) }
-            return Self.verdict(header.fields.contains { ASCIICase.equal($0.name, name) && FoldedText.text($0.value, contains: needle) })
+            return Self.verdict(
+                header.fields.contains { ASCIICase.equal($0.name, name) && FoldedText.text($0.value, contains: needle) }
+            )
         case .body(let needle):
             guard let text = facts.text else { return .needs(.text) }
             return Self.verdict(text.parts.contains { $0.contains(needle) })
@@ -177,7 +187,9 @@ extension SearchProgram.Node {
     /// TEXT: header or body (RFC 9051 §6.4.4). A field's name counts as well as its value.
     private func evaluateText(_ needle: FoldedText, _ facts: SearchProgram.Facts) -> SearchVerdict {
         if let header = facts.header {
-            if header.fields.contains(where: { FoldedText.text("\($0.name): \($0.value)", contains: needle) }) { return .match }
+            if header.fields.contains(where: { FoldedText.text("\($0.name): \($0.value)", contains: needle) }) {
+                return .match
+            }
         }
         if let text = facts.text, text.parts.contains(where: { $0.contains(needle) }) { return .match }
         if facts.header == nil { return .needs(.header) }
@@ -185,7 +197,8 @@ extension SearchProgram.Node {
     }
 
     /// Of two that may need facts, the need that is cheaper to meet; `decided` when neither needs any.
-    private static func cheaper(_ left: SearchVerdict, _ right: SearchVerdict, decided: SearchVerdict) -> SearchVerdict {
+    private static func cheaper(_ left: SearchVerdict, _ right: SearchVerdict, decided: SearchVerdict) -> SearchVerdict
+    {
         switch (left, right) {
         case (.needs(let a), .needs(let b)): .needs(min(a, b))
         case (.needs, _): left

@@ -12,7 +12,8 @@ public struct IMAPPolicy: Sendable, Equatable {
     public var maximumAuthenticationFailures: Int
 
     public init(
-        offersStartTLS: Bool = true, allowsPlaintextWithoutTLS: Bool = false, mechanisms: [String] = ["PLAIN", "LOGIN"],
+        offersStartTLS: Bool = true, allowsPlaintextWithoutTLS: Bool = false,
+        mechanisms: [String] = ["PLAIN", "LOGIN"],
         appendLimit: UInt64? = nil, maximumAuthenticationFailures: Int = 3
     ) {
         self.offersStartTLS = offersStartTLS

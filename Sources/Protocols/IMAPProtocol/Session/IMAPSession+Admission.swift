@@ -10,7 +10,9 @@ extension IMAPSession {
     /// Decides by the state and takes note of CONDSTORE's use (RFC 7162 §3.1). Refusals are for the tagged answer.
     public mutating func admit(_ command: Command) -> Admission {
         if let refusal = refusal(of: command) { return refusal }
-        guard IMAPSession.usesCondStore(command), enabled.insert(.condStore).inserted else { return .allowed(startsCondStore: false) }
+        guard IMAPSession.usesCondStore(command), enabled.insert(.condStore).inserted else {
+            return .allowed(startsCondStore: false)
+        }
         return .allowed(startsCondStore: isSelected)
     }
 
@@ -28,7 +30,8 @@ extension IMAPSession {
             return allowsPlaintext ? nil : .refused(.no, .privacyRequired, "use STARTTLS first")
         case .authenticate(let mechanism, _):
             return refusal(ofMechanism: mechanism)
-        case .enable, .create, .delete, .rename, .subscribe, .unsubscribe, .list, .lsub, .namespace, .status, .append, .idle:
+        case .enable, .create, .delete, .rename, .subscribe, .unsubscribe, .list, .lsub, .namespace, .status, .append,
+            .idle:
             return state == .notAuthenticated ? .refused(.bad, nil, "log in first") : nil
         case .select(_, let parameters), .examine(_, let parameters):
             if state == .notAuthenticated { return .refused(.bad, nil, "log in first") }
@@ -47,7 +50,8 @@ extension IMAPSession {
 
     private func refusalUnlessSelected(writes: Bool) -> Admission? {
         switch state {
-        case .selected(let isReadOnly): writes && isReadOnly ? .refused(.no, .readOnly, "the mailbox is open for reading only") : nil
+        case .selected(let isReadOnly):
+            writes && isReadOnly ? .refused(.no, .readOnly, "the mailbox is open for reading only") : nil
         case .authenticated: .refused(.bad, nil, "select a mailbox first")
         case .notAuthenticated, .logout: .refused(.bad, nil, "log in first")
         }
@@ -65,7 +69,8 @@ extension IMAPSession {
         for item in fetch.items {
             switch item {
             case .emailID, .threadID, .saveDate, .preview: return .refused(.bad, nil, "item not supported")
-            case .uid, .flags, .internalDate, .size, .envelope, .body, .bodyStructure, .modSeq, .rfc822, .rfc822Header, .rfc822Text, .section,
+            case .uid, .flags, .internalDate, .size, .envelope, .body, .bodyStructure, .modSeq, .rfc822, .rfc822Header,
+                .rfc822Text, .section,
                 .binary, .binarySize:
                 break
             }
@@ -82,7 +87,8 @@ extension IMAPSession {
         case .fetch(let fetch): fetch.changedSince != nil || fetch.items.contains(.modSeq)
         case .store(let store): store.unchangedSince != nil
         case .search(let search): search.key.usesModSeq
-        case .capability, .noop, .logout, .id, .startTLS, .authenticate, .login, .enable, .create, .delete, .rename, .subscribe, .unsubscribe,
+        case .capability, .noop, .logout, .id, .startTLS, .authenticate, .login, .enable, .create, .delete, .rename,
+            .subscribe, .unsubscribe,
             .lsub, .namespace, .append, .idle, .check, .close, .unselect, .expunge, .copy, .move:
             false
         }

@@ -28,7 +28,8 @@ extension IMAPSession {
 
     /// What a client can use once it is logged in.
     static let authenticatedCapabilities = [
-        "NAMESPACE", "IDLE", "UNSELECT", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE",
+        "NAMESPACE", "IDLE", "UNSELECT", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE",
+        "CREATE-SPECIAL-USE",
         "STATUS=SIZE", "ESEARCH", "SEARCHRES", "BINARY", "CONDSTORE", "MULTIAPPEND", "WITHIN", "UTF8=ACCEPT",
     ]
 }

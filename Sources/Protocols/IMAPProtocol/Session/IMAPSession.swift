@@ -39,7 +39,9 @@ public struct IMAPSession: Sendable, Equatable {
     public var announcesModSeq: Bool { enabled.contains(.condStore) }
 
     /// Whether a SEARCH is answered by ESEARCH: asked for by RETURN, or IMAP4rev2 (RFC 9051 §6.4.4).
-    public func answersWithESearch(_ search: SearchCommand) -> Bool { search.returns != nil || enabled.contains(.imap4rev2) }
+    public func answersWithESearch(_ search: SearchCommand) -> Bool {
+        search.returns != nil || enabled.contains(.imap4rev2)
+    }
 
     /// EXPUNGE must not be sent during FETCH, STORE and SEARCH without UID, nor when no command is in progress; IDLE is one
     /// (RFC 9051 §7.5.1, §5.5). EXISTS and FETCH may be sent with every answer while a mailbox is selected.
@@ -49,8 +51,10 @@ public struct IMAPSession: Sendable, Equatable {
         case .fetch(let fetch): return fetch.uid
         case .store(let store): return store.uid
         case .search(let search): return search.uid
-        case .capability, .noop, .logout, .id, .startTLS, .authenticate, .login, .enable, .select, .examine, .create, .delete, .rename,
-            .subscribe, .unsubscribe, .list, .lsub, .namespace, .status, .append, .idle, .check, .close, .unselect, .expunge, .copy, .move:
+        case .capability, .noop, .logout, .id, .startTLS, .authenticate, .login, .enable, .select, .examine, .create,
+            .delete, .rename,
+            .subscribe, .unsubscribe, .list, .lsub, .namespace, .status, .append, .idle, .check, .close, .unselect,
+            .expunge, .copy, .move:
             return true
         }
     }

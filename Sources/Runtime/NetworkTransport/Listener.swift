@@ -79,8 +79,11 @@ public final class Listener: Sendable {
             do {
                 switch endpoint {
                 case .internet(let host, let port):
-                    let bootstrap =
-                        bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    var bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    if host.contains(":") {
+                        // 0.0.0.0 and [::] are listened on side by side: an IPv6 socket takes IPv6 only.
+                        bootstrap = bootstrap.serverChannelOption(.ipv6OnlyOption, value: 1)
+                    }
                     channels.append(try await bootstrap.bind(host: host, port: port).get())
                 case .unix(let path):
                     channels.append(
@@ -122,6 +125,10 @@ public final class Listener: Sendable {
         let end = ContinuousClock.now + patience
         while gate.count > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
     }
+}
+
+extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
+    fileprivate static var ipv6OnlyOption: Self { .init(level: .ipv6, name: .ipv6_v6only) }
 }
 
 /// A listener could not be bound.

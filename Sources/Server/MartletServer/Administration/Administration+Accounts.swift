@@ -15,7 +15,8 @@ extension Administration {
             return .account(view(try existingAccount(address)), note: nil)
         case .accountRemove(let address):
             let account = try existingAccount(address)
-            if account.isAdministrator { try refuseLastAdministrator(account) }
+            // With the last account goes everybody who could read postmaster's mail: then nobody needs to.
+            if account.isAdministrator, directory.accounts().count > 1 { try refuseLastAdministrator(account) }
             try await stored { () throws(StoreError) in try await directory.removeAccount(account.id) }
             return .done("\(account.address) and its mail are removed")
         case .accountSet(let address, let displayName, let quota, let isAdministrator, let isSuspended):
@@ -67,8 +68,7 @@ extension Administration {
     }
 
     private func refuseLastAdministrator(_ account: Account) throws(AdministrationFailure) {
-        let accounts = directory.accounts()
-        guard accounts.count > 1, !accounts.contains(where: { $0.isAdministrator && $0.id != account.id }) else { return }
+        guard !directory.accounts().contains(where: { $0.isAdministrator && $0.id != account.id }) else { return }
         throw AdministrationFailure(
             .refused, "\(account.address) is the only administrator, whom postmaster and abuse reach",
             remedy: "make another one first: martlet account set ADDRESS --administrator")

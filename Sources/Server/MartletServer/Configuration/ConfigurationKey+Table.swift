@@ -153,7 +153,7 @@ extension ConfigurationKey {
             "Room on the disk that is left alone: mail gets 452 4.3.1 before the disk is full."),
         ConfigurationKey(
             "store.index-cache", .byteCount(1_000_000...1_000_000_000_000), "64MiB",
-            "Memory for the indexes of mailboxes in use, about 28 octets a message. (Every write is synchronous; no key turns that off.)"),
+            "Memory for the indexes of mailboxes in use, about 28 octets a message. Writes are always synchronous: no key turns that off."),
     ]
 
     private static let log: [ConfigurationKey] = [

@@ -67,7 +67,7 @@ struct AccountCommand: AsyncParsableCommand {
         func run() async throws {
             guard case .accounts(let accounts) = try await location.perform(.accountList) else { return }
             location.show(accounts) {
-                Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", ""]] + accounts.map(AccountCommand.row))
+                Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"]] + accounts.map(AccountCommand.row))
             }
         }
     }
@@ -96,7 +96,7 @@ struct AccountCommand: AsyncParsableCommand {
             }
             guard case .account(let account, _) = first, case .mailboxes(let mailboxes) = second else { return }
             location.show(Shown(account: account, mailboxes: mailboxes)) {
-                var text = Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", ""], AccountCommand.row(account)])
+                var text = Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account)])
                 if !account.displayName.isEmpty { text += "\nname: \(escapedForTerminal(account.displayName))" }
                 text += "\nsends as: \(account.addresses.map(escapedForTerminal).joined(separator: ", "))\n\n"
                 let rows = mailboxes.map { [escapedForTerminal($0.name), "\($0.messages)", "\($0.unseen)", Quota.told($0.size)] }
@@ -134,7 +134,7 @@ struct AccountCommand: AsyncParsableCommand {
                 .accountSet(
                     address: address, displayName: name, quota: try quota.map(Quota.parse), isAdministrator: administrator, isSuspended: suspend))
             guard case .account(let account, _) = response else { return }
-            location.show(account) { Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", ""], AccountCommand.row(account)]) }
+            location.show(account) { Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account)]) }
         }
     }
 

@@ -88,14 +88,20 @@ extension SequenceSet {
         }
     }
 
-    /// The messages whose sequence number is in the set. nil when a number is above `uids.count`, or `*` stands for nothing:
-    /// answer BAD (RFC 9051 §9 `seq-number`).
+    /// The messages whose sequence number is in the set. nil when a number is above `uids.count`: answer BAD
+    /// (RFC 9051 §9 `seq-number`).
     public func positions(ofSequencesIn uids: [UInt32], saved: [UInt32]) -> PositionSet? {
         switch self {
         case .savedResult:
             return SequenceSet.positions(of: saved, in: uids)
         case .ranges(let ranges):
-            guard let highest = UInt32(exactly: uids.count), highest > 0 else { return nil }
+            // `1:*` in an empty mailbox is what fetchmail and others send without looking at EXISTS; Dovecot answers OK with
+            // nothing, and so do we. A set of plain numbers is an error.
+            if uids.isEmpty {
+                let isOpen = ranges.allSatisfy { $0.first == SequenceRange.star || $0.last == SequenceRange.star }
+                return isOpen ? PositionSet() : nil
+            }
+            guard let highest = UInt32(exactly: uids.count) else { return nil }
             guard ranges.allSatisfy({ $0.first <= highest && $0.last <= highest }) else { return nil }
             return clampedPositions(count: uids.count)
         }

@@ -1,0 +1,88 @@
+"""POP3 through Python's poplib and raw sockets."""
+
+import poplib
+import smtplib
+import socket
+
+import pytest
+from conftest import wait_until
+
+
+def deliver(lab, number, count=1, body="hello"):
+    with smtplib.SMTP("127.0.0.1", lab.port("smtp")) as client:
+        for index in range(count):
+            client.sendmail("a@far.test", [lab.user(number)], f"Subject: m{index}\r\n\r\n{body} {index}\r\n.dot\r\n")
+
+
+def connect(lab, number):
+    client = poplib.POP3("127.0.0.1", lab.port("pop3"))
+    client.user(lab.user(number))
+    client.pass_(lab.password)
+    return client
+
+
+def test_a_whole_session_over_every_kind_of_tls(lab):
+    deliver(lab, 1, 3)
+    plain = poplib.POP3("localhost", lab.port("pop3"))
+    plain.stls(context=lab.tls())
+    implicit = poplib.POP3_SSL("localhost", lab.port("pop3s"), context=lab.tls())
+    for client in (plain, implicit):
+        client.user(lab.user(1))
+        client.pass_(lab.password)
+        count, size = client.stat()
+        assert count == 3
+        _, lines, octets = client.retr(2)
+        assert b"Subject: m1" in lines and b".dot" in lines
+        assert sum(int(line.split()[1]) for line in client.list()[1]) == size
+        assert sum(len(line) + 2 for line in lines) == int(client.list(2).split()[2])
+        header = client.top(1, 0)[1]
+        assert b"hello 0" not in header and b"Subject: m0" in header
+        client.quit()
+
+
+def test_deletes_happen_at_quit_only(lab):
+    deliver(lab, 2, 4)
+    first = connect(lab, 2)
+    ids = dict(line.split() for line in first.uidl()[1])
+    assert len(set(ids.values())) == 4
+    first.dele(1)
+    first.sock.close()  # a dropped connection deletes nothing
+    second = connect(lab, 2)
+    assert second.stat()[0] == 4
+    second.dele(2)
+    second.rset()
+    second.dele(3)
+    with pytest.raises(poplib.error_proto):
+        second.retr(3)
+    second.quit()
+    third = connect(lab, 2)
+    left = dict(line.split() for line in third.uidl()[1])
+    assert list(left.values()) == [ids[b"1"], ids[b"2"], ids[b"4"]], "UIDLs are stable"
+    third.quit()
+
+
+def test_capabilities_and_bad_input(lab):
+    client = poplib.POP3("127.0.0.1", lab.port("pop3"))
+    names = set(client.capa())
+    assert {"STLS", "SASL", "USER", "UIDL", "TOP", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "UTF8", "EXPIRE"} <= names
+    with pytest.raises(poplib.error_proto):
+        client.stat()
+    with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+        client.user(lab.user(1))
+        client.pass_("wrong")
+    client.close()
+    with socket.create_connection(("127.0.0.1", lab.port("pop3")), timeout=10) as raw:
+        raw.sendall(b"STLS\r\nCAPA\r\n")
+        raw.settimeout(2)
+        received = b""
+        try:
+            while chunk := raw.recv(4096):
+                received += chunk
+        except TimeoutError:
+            pass
+        assert b"+OK Begin" not in received or b"STLS\r\n" not in received.split(b"+OK", 2)[-1], received
+
+
+def test_new_mail_is_there_at_the_next_login(lab):
+    deliver(lab, 3)
+    wait_until(lambda: connect(lab, 3).stat()[0] == 1)

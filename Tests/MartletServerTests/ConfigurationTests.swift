@@ -1,3 +1,4 @@
+import Foundation
 import MartletServer
 import Testing
 
@@ -158,5 +159,12 @@ struct ConfigurationTests {
             #expect(markdown.contains(key.documentation))
         }
         #expect(ConfigurationReference.entries().count == ConfigurationKey.all.count)
+    }
+
+    @Test("Docs/configuration.md is what `martlet config reference` prints")
+    func documentation() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let text = String(decoding: try Data(contentsOf: root.appendingPathComponent("Docs/configuration.md")), as: UTF8.self)
+        #expect(text == ConfigurationReference.markdown() + "\n", "write it anew: martlet config reference > Docs/configuration.md")
     }
 }

@@ -9,6 +9,8 @@ final class SessionDriver {
     /// Whole messages that were offered for storing.
     var messages: [[UInt8]] = []
     var refusals: [MessageRefusal] = []
+    /// Refusals of senders and recipients that a server would record.
+    var envelopeRefusals: [EnvelopeRefusal] = []
     var isClosed = false
     private var message: [UInt8] = []
     private var hasBegun = false
@@ -35,6 +37,9 @@ final class SessionDriver {
             switch session.next() {
             case .needMore: return
             case .reply(let reply), .refuse(let reply): say(reply)
+            case .refuseEnvelope(let reply, let reason):
+                envelopeRefusals.append(reason)
+                say(reply)
             case .replyAndClose(let reply):
                 say(reply)
                 output += "<closed>"
@@ -75,7 +80,7 @@ final class SessionDriver {
                 precondition(hasBegun, "a message ends that did not begin")
                 messages.append(message)
                 say(SMTPReply(250, EnhancedStatus(2, 0, 0), "stored"))
-                session.messageDecided()
+                session.messageDecided(isAccepted: true)
             case .refuseMessage(let reply, let reason):
                 refusals.append(reason)
                 say(reply)

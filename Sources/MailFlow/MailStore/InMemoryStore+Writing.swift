@@ -122,7 +122,7 @@ extension InMemoryStore.Mailbox {
         var modified: [UInt32] = []
         var positions: [Int] = []
         var modSeq: Int64?
-        for uid in uids.sorted() {
+        for uid in Set(uids).sorted() {
             guard let position = index.position(of: uid) else { continue }
             if let unchangedSince, index.modSeqs[position] > unchangedSince.value {
                 modified.append(uid)

@@ -17,6 +17,7 @@ public final class Connection: @unchecked Sendable {
     public private(set) var tls: TLSParameters?
 
     private let channel: any Channel
+    private let loopExecutor: LoopExecutor
     private let tlsContext: TLSContextBox?
     private let capture = ServerHelloCapture()
     private var pending: ByteBuffer
@@ -29,6 +30,7 @@ public final class Connection: @unchecked Sendable {
 
     init(channel: any Channel, number: UInt64, service: String, tlsContext: TLSContextBox?) {
         self.channel = channel
+        loopExecutor = LoopExecutor(channel.eventLoop)
         self.number = number
         self.service = service
         self.tlsContext = tlsContext
@@ -38,7 +40,7 @@ public final class Connection: @unchecked Sendable {
     }
 
     /// The event loop as an actor's executor.
-    public nonisolated var executor: UnownedSerialExecutor { channel.eventLoop.executor.asUnownedSerialExecutor() }
+    public nonisolated var executor: UnownedSerialExecutor { loopExecutor.asUnownedSerialExecutor() }
     public nonisolated var eventLoop: any EventLoop { channel.eventLoop }
 
     /// Whether STARTTLS can be offered: there is a certificate and the connection is still plain.

@@ -7,7 +7,8 @@ public enum SMTPCommand: Sendable, Hashable {
     case ehlo(String)
     case lhlo(String)
     case mail(ReversePath, MailParameters)
-    case rcpt(ForwardPath)
+    /// `isEightBit`: the path was not ASCII as written, domain included (RFC 6531 §3.3).
+    case rcpt(ForwardPath, isEightBit: Bool)
     case data
     case bdat(size: Int, isLast: Bool)
     case rset
@@ -64,6 +65,8 @@ public struct MailParameters: Sendable, Hashable {
 /// Why a command line was not understood, with the reply that it gets.
 public struct SMTPSyntaxError: Error, Sendable, Hashable {
     public var reply: SMTPReply
+    /// The peer speaks another protocol: what follows is no command of ours.
+    public var isOtherProtocol = false
 
     init(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) { reply = SMTPReply(code, enhanced, text) }
 

@@ -29,6 +29,11 @@ public struct SMTPCommandParser: Sendable {
         case "QUIT": return try bare(rest, .quit)
         case "STARTTLS": return try bare(rest, .startTLS)
         case "AUTH": return try authentication(rest)
+        case "GET", "POST", "PUT", "CONNECT", "OPTIONS":
+            // A browser that was made to talk to us: its body must not be read as commands.
+            var error = SMTPSyntaxError(500, EnhancedStatus(5, 5, 1), "This is a mail server")
+            error.isOtherProtocol = true
+            throw error
         default: throw SMTPSyntaxError(500, EnhancedStatus(5, 5, 1), "Command not recognized")
         }
     }
@@ -53,10 +58,11 @@ public struct SMTPCommandParser: Sendable {
         for (name, value) in try self.parameters(tail) {
             switch name {
             case "SIZE":
-                guard let value, value.count <= 20, let size = ASCII.number(value, limit: UInt64(Int.max)) else {
+                // RFC 1870 §6: up to 20 digits; what no integer of ours holds is too large in any case.
+                guard let value, !value.isEmpty, value.count <= 20, value.allSatisfy({ ASCII.isDigit($0) }) else {
                     throw .arguments("SIZE wants a number of octets")
                 }
-                parameters.size = Int(size)
+                parameters.size = ASCII.number(value, limit: UInt64(Int.max)).map { Int($0) } ?? Int.max
             case "BODY":
                 let text = value.map { String(decoding: $0.map { ASCII.uppercased($0) }, as: UTF8.self) }
                 guard let text, let body = MailParameters.Body(rawValue: text) else {
@@ -74,7 +80,7 @@ public struct SMTPCommandParser: Sendable {
             }
         }
         if path.isEmpty { return .mail(.null, parameters) }
-        return .mail(.address(try address(path, usesSMTPUTF8: parameters.usesSMTPUTF8)), parameters)
+        return .mail(.address(try address(path, usesSMTPUTF8: parameters.usesSMTPUTF8, isSender: true)), parameters)
     }
 
     private func recipient(_ rest: ArraySlice<UInt8>) throws(SMTPSyntaxError) -> SMTPCommand {
@@ -82,13 +88,16 @@ public struct SMTPCommandParser: Sendable {
         for (name, _) in try parameters(tail) {
             throw SMTPSyntaxError(555, EnhancedStatus(5, 5, 4), "Parameter \(name) is not known here")
         }
-        if ASCII.equalsIgnoringCase(path, Array("postmaster".utf8)) { return .rcpt(.postmaster) }
+        if ASCII.equalsIgnoringCase(path, Array("postmaster".utf8)) { return .rcpt(.postmaster, isEightBit: false) }
         guard !path.isEmpty else { throw SMTPSyntaxError(501, EnhancedStatus(5, 1, 3), "A recipient cannot be empty") }
         // Whether 8-bit may stand here is for the session, which knows what MAIL said.
-        return .rcpt(.address(try address(path, usesSMTPUTF8: true)))
+        return .rcpt(
+            .address(try address(path, usesSMTPUTF8: true, isSender: false)), isEightBit: path.contains { $0 >= 0x80 })
     }
 
-    private func address(_ path: ArraySlice<UInt8>, usesSMTPUTF8: Bool) throws(SMTPSyntaxError) -> EmailAddress {
+    private func address(
+        _ path: ArraySlice<UInt8>, usesSMTPUTF8: Bool, isSender: Bool
+    ) throws(SMTPSyntaxError) -> EmailAddress {
         if !usesSMTPUTF8, path.contains(where: { $0 >= 0x80 }) {
             throw SMTPSyntaxError(553, EnhancedStatus(5, 6, 7), "An address beyond ASCII needs SMTPUTF8")
         }
@@ -97,7 +106,7 @@ public struct SMTPCommandParser: Sendable {
         }
         guard let address = EmailAddress(text) else {
             throw SMTPSyntaxError(
-                501, EnhancedStatus(5, 1, 3), "This is not an address: local@domain in angle brackets")
+                501, EnhancedStatus(5, 1, isSender ? 7 : 3), "This is not an address: local@domain in angle brackets")
         }
         return address
     }

@@ -3,13 +3,14 @@ internal import MartletBytes
 /// Takes the dots out of DATA and finds its end (RFC 5321 §4.5.2), strictly: only CRLF ends a line, only CRLF.CRLF ends the message.
 ///
 /// A bare CR or LF is noticed and does not end anything, so that no part of a message can be read as a command
-/// ("SMTP smuggling", RFC 5321 §2.3.8 and §4.1.1.4). Keeps three flags and no bytes, however the input is cut.
+/// ("SMTP smuggling", RFC 5321 §2.3.8 and §4.1.1.4). Keeps a few flags and no bytes, however the input is cut.
 struct ContentDecoder {
     /// What was wrong with a message, found while it streamed by; the first one counts.
     enum Violation: Sendable, Hashable {
         case bareCarriageReturn
         case bareLineFeed
         case nul
+        case lineTooLong(limit: Int)
     }
 
     private(set) var violation: Violation?
@@ -19,8 +20,13 @@ struct ContentDecoder {
     /// The line is a dot so far, which was taken out.
     private var isDotLine = false
     private var endsWithCR = false
+    private let maximumLine: Int
+    private var lineLength = 0
 
-    init(usesDots: Bool) { self.usesDots = usesDots }
+    init(usesDots: Bool, maximumLine: Int) {
+        self.usesDots = usesDots
+        self.maximumLine = maximumLine
+    }
 
     /// Decodes from `start`; appends content to `output`. Returns how far it came, and whether the message ended there.
     mutating func decode(_ input: UnsafeRawBufferPointer, from start: Int, into output: inout [UInt8]) -> (
@@ -36,6 +42,7 @@ struct ContentDecoder {
                     output.append(ASCII.carriageReturn)
                     output.append(ASCII.lineFeed)
                     isAtLineStart = true
+                    lineLength = 0
                     continue
                 }
                 note(.bareCarriageReturn)
@@ -58,6 +65,8 @@ struct ContentDecoder {
                 if run.firstIndex(ofByte: ASCII.lineFeed) != nil { note(.bareLineFeed) }
                 if run.firstIndex(ofByte: 0) != nil { note(.nul) }
                 output.append(contentsOf: run)
+                lineLength += run.count
+                if lineLength > maximumLine { note(.lineTooLong(limit: maximumLine)) }
             }
             index = carriageReturn
             if index < input.count {

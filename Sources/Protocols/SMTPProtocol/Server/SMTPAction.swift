@@ -9,6 +9,8 @@ public enum SMTPAction: Sendable, Hashable {
     case replyAndClose(SMTPReply)
     /// A command or its arguments were refused for their form, counted already. Send; worth a log line, not a record.
     case refuse(SMTPReply)
+    /// A sender or recipient was refused by the protocol alone, counted already. Record it; send with the record's code.
+    case refuseEnvelope(SMTPReply, EnvelopeRefusal)
     /// Send 220, put TLS below, then call `tlsEstablished`. Input behind the command is dropped already.
     case startTLS(SMTPReply)
     /// Run the exchange; then call `authenticationChallenged` or `authenticationEnded`.
@@ -31,10 +33,21 @@ public enum SMTPAction: Sendable, Hashable {
     case abandonMessage
 }
 
+/// Why MAIL or RCPT cannot be, whoever asks.
+public enum EnvelopeRefusal: Sendable, Hashable {
+    case authenticationRequired
+    case declaredTooLarge(Int, limit: Int)
+    /// The first one of a transaction; the others get a reply only.
+    case tooManyRecipients(limit: Int)
+    /// 8-bit without SMTPUTF8 (RFC 6531 §3.5).
+    case needsSMTPUTF8
+}
+
 /// What makes a message impossible to take, whatever it says.
 public enum MessageRefusal: Sendable, Hashable {
     case tooLarge(limit: Int)
     case bareCarriageReturn
     case bareLineFeed
     case nul
+    case lineTooLong(limit: Int)
 }

@@ -10,10 +10,23 @@ public struct SMTPLimits: Sendable, Hashable {
     public var maximumRecipients = 1_000
     /// Transactions of one session, told as MAILMAX (RFC 9422 §4.1): 421 4.7.0.
     public var maximumTransactions = 1_000
-    /// Refused commands and recipients of one session: 421 4.7.0.
+    /// Commands that are refused, since the last message that was taken: 421 4.7.0.
     public var maximumErrors = 20
     /// Parameters of MAIL or RCPT: 555 5.5.4.
     public var maximumParameters = 16
+
+    /// Recipients that are refused in one session, so that nobody tries names for ever: 421 4.7.0.
+    public var maximumRefusedRecipients = 100
+    /// Recipients beyond `maximumRecipients` that are told so in one session: 421 4.7.0.
+    public var maximumExcessRecipients = 10_000
+    /// NOOP, RSET, VRFY, HELP, HELO, EHLO and LHLO since the last message: 421 4.7.0.
+    public var maximumIdleCommands = 1_000
+    /// Octets of a line that is too long which are passed over to find its end: 500 5.5.2 and the end.
+    public var maximumSkippedBytes = 1 << 20
+    /// Octets of one line of a message: 554 5.6.0. RFC 5321 §4.5.3.1.6 asks for 1,000; real mail has longer ones.
+    public var maximumTextLine = 65_536
+    /// Octets behind the largest message that are thrown away while its end is awaited: 552 5.3.4 and the end.
+    public var maximumDiscardedBytes = 268_435_456
 
     public init() {}
 }

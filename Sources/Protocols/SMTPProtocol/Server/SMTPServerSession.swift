@@ -43,6 +43,8 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         var hasChunks = false
         var contentSize = 0
         var decoder: ContentDecoder?
+        /// That there are too many recipients was told, with a record.
+        var isExcessTold = false
     }
 
     public let role: Role
@@ -61,10 +63,18 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     private var input: [UInt8] = []
     private var position = 0
     private var isSkippingLine = false
+    private var skippedBytes = 0
+    /// The limit that the line went over.
+    private var skippedLimit = 0
     private var phase = Phase.command
     private var transaction: Transaction?
     private var transactions = 0
     private var errors = 0
+    private var refusedRecipients = 0
+    private var excessRecipients = 0
+    private var idleCommands = 0
+    /// Lines and messages that were dealt with: a client that sends a line byte by byte makes none (RFC 5321 §4.5.3.2.7).
+    public private(set) var steps: UInt64 = 0
 
     public init(role: Role, hostname: String, limits: SMTPLimits, canStartTLS: Bool, mechanisms: [String]) {
         self.role = role
@@ -121,13 +131,19 @@ public struct SMTPServerSession: ~Copyable, Sendable {
 
     public mutating func recipientDecided(_ reply: SMTPReply) {
         precondition(phase == .waiting(.recipient), "recipientDecided answers .recipient")
-        if reply.isPositive { transaction?.acceptedRecipients += 1 } else { errors += 1 }
+        if reply.isPositive { transaction?.acceptedRecipients += 1 } else { refusedRecipients += 1 }
         phase = .command
     }
 
-    /// The message was stored or refused; its replies are the driver's to send.
-    public mutating func messageDecided() {
+    /// The message was stored (`isAccepted`) or refused; its replies are the driver's to send.
+    public mutating func messageDecided(isAccepted: Bool = false) {
         precondition(phase == .waiting(.message), "messageDecided answers .endMessage and .refuseMessage")
+        // Who brings mail may go on; the limits are for those who bring none.
+        if isAccepted {
+            errors = 0
+            idleCommands = 0
+        }
+        steps += 1
         transaction = nil
         phase = .command
     }
@@ -157,7 +173,17 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             guard errors <= limits.maximumErrors else {
                 return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many errors"))
             }
-            return nextLine(limit: limits.maximumCommandLine)
+            guard refusedRecipients < limits.maximumRefusedRecipients else {
+                return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many refused recipients"))
+            }
+            guard excessRecipients <= limits.maximumExcessRecipients else {
+                return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many recipients beyond the limit"))
+            }
+            guard idleCommands <= limits.maximumIdleCommands else {
+                return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many commands without mail"))
+            }
+            // RFC 4954 §4: AUTH with its initial response may be as long as the lines of an exchange.
+            return nextLine(limit: isAuthCommand ? limits.maximumAuthenticationLine : limits.maximumCommandLine)
         case .authenticating: return nextLine(limit: limits.maximumAuthenticationLine)
         case .data: return nextContent()
         case .chunk(let remaining, let isLast, let refusal):
@@ -181,27 +207,27 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     private mutating func nextLine(limit: Int) -> SMTPAction {
         let start = position
         let lineFeed = input.withUnsafeBytes { $0.firstIndex(ofByte: ASCII.lineFeed, from: start) }
-        guard let lineFeed else {
-            if input.count - start > limit {
-                // Thrown away up to its end, and told once.
-                isSkippingLine = true
-                input = []
-                position = 0
-            }
-            return .needMore
-        }
+        guard let lineFeed else { return skipOrWait(from: start, limit: limit) }
         position = lineFeed + 1
-        if isSkippingLine || lineFeed + 1 - start > limit {
-            isSkippingLine = false
-            if phase == .authenticating { phase = .command }
-            return refuse(500, EnhancedStatus(5, 5, 2), "Line too long: \(limit) octets are the limit")
-        }
+        steps += 1
+        let isTooLong = isSkippingLine || lineFeed + 1 - start > limit
+        let limit = isSkippingLine ? skippedLimit : limit
+        isSkippingLine = false
+        skippedBytes = 0
+        // Also a line that is too long ends with CR LF only.
         guard lineFeed > start, input[lineFeed - 1] == ASCII.carriageReturn else {
             return close(
                 SMTPReply(500, EnhancedStatus(5, 5, 2), "A bare LF is no line end; lines end in CR LF (RFC 5321 2.3.8)")
             )
         }
         let line = input[start..<(lineFeed - 1)]
+        if isTooLong {
+            let isAuthentication = limit == limits.maximumAuthenticationLine
+            if phase == .authenticating { phase = .command }
+            // RFC 4954 §4 has its own code.
+            return refuse(
+                500, EnhancedStatus(5, 5, isAuthentication ? 6 : 2), "Line too long: \(limit) octets are the limit")
+        }
         if line.contains(ASCII.carriageReturn) {
             return close(
                 SMTPReply(500, EnhancedStatus(5, 5, 2), "A bare CR is no line end; lines end in CR LF (RFC 5321 2.3.8)")
@@ -212,9 +238,34 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         do throws(SMTPSyntaxError) {
             return perform(try parser.parse(line))
         } catch {
+            if error.isOtherProtocol { return close(error.reply) }
             errors += 1
-            return .refuse(error.reply)
+            return error.reply.enhanced == SMTPServerSession.needsSMTPUTF8.enhanced
+                ? .refuseEnvelope(error.reply, .needsSMTPUTF8) : .refuse(error.reply)
         }
+    }
+
+    private static let needsSMTPUTF8 = SMTPReply(
+        553, EnhancedStatus(5, 6, 7), "An address beyond ASCII needs SMTPUTF8")
+
+    private var isAuthCommand: Bool {
+        role == .submission && input.withUnsafeBytes { $0.hasPrefixIgnoringCase("auth ", at: position) }
+    }
+
+    /// There is no line end yet. What is beyond the limit is thrown away up to its end, and told once.
+    private mutating func skipOrWait(from start: Int, limit: Int) -> SMTPAction {
+        let count = input.count - start
+        guard isSkippingLine || count > limit else { return .needMore }
+        if !isSkippingLine { skippedLimit = limit }
+        isSkippingLine = true
+        skippedBytes += count
+        // A CR may be the first half of the line's end.
+        input = input.count > start && input.last == ASCII.carriageReturn ? [ASCII.carriageReturn] : []
+        position = 0
+        guard skippedBytes <= limits.maximumSkippedBytes else {
+            return close(SMTPReply(500, EnhancedStatus(5, 5, 2), "The line does not end"))
+        }
+        return .needMore
     }
 
     private mutating func authenticationLine(_ line: ArraySlice<UInt8>) -> SMTPAction {
@@ -239,6 +290,10 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             }
         }
         switch command {
+        case .helo, .ehlo, .lhlo, .rset, .noop, .vrfy, .help: idleCommands += 1
+        case .mail, .rcpt, .data, .bdat, .expn, .quit, .startTLS, .auth: break
+        }
+        switch command {
         case .helo(let name):
             guard role != .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is LMTP: say LHLO") }
             return hello(name, extended: false)
@@ -249,7 +304,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             guard role == .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is SMTP: say EHLO") }
             return hello(name, extended: true)
         case .mail(let path, let parameters): return mail(path, parameters)
-        case .rcpt(let path): return recipient(path)
+        case .rcpt(let path, let isEightBit): return recipient(path, isEightBit: isEightBit)
         case .data: return data()
         case .bdat(let size, let isLast): return beginChunk(size, isLast: isLast)
         case .rset:
@@ -305,7 +360,9 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             return refuse(503, EnhancedStatus(5, 5, 1), "A transaction is under way; RSET ends it")
         }
         if role == .submission, !isAuthenticated {
-            return refuse(530, EnhancedStatus(5, 7, 0), "Authentication required")
+            errors += 1
+            return .refuseEnvelope(
+                SMTPReply(530, EnhancedStatus(5, 7, 0), "Authentication required"), .authenticationRequired)
         }
         guard transactions < limits.maximumTransactions else {
             return close(
@@ -314,8 +371,12 @@ public struct SMTPServerSession: ~Copyable, Sendable {
                     "\(limits.maximumTransactions) messages a connection are the limit; connect again"))
         }
         if let size = parameters.size, size > limits.maximumMessageSize {
-            return refuse(
-                552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit")
+            errors += 1
+            return .refuseEnvelope(
+                SMTPReply(
+                    552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit"
+                ),
+                .declaredTooLarge(size, limit: limits.maximumMessageSize))
         }
         transactions += 1
         transaction = Transaction(reversePath: path, parameters: parameters)
@@ -323,15 +384,21 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         return .sender(path, parameters)
     }
 
-    private mutating func recipient(_ path: ForwardPath) -> SMTPAction {
+    private mutating func recipient(_ path: ForwardPath, isEightBit: Bool) -> SMTPAction {
         guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
         guard transaction.acceptedRecipients < limits.maximumRecipients else {
-            return refuse(
+            // No error of the client's, which may well have sent a thousand RCPTs at once (RFC 5321 §4.5.3.1.10).
+            excessRecipients += 1
+            let reply = SMTPReply(
                 452, EnhancedStatus(4, 5, 3),
                 "\(limits.maximumRecipients) recipients a message are the limit; send the rest in another")
+            guard !transaction.isExcessTold else { return .refuse(reply) }
+            self.transaction?.isExcessTold = true
+            return .refuseEnvelope(reply, .tooManyRecipients(limit: limits.maximumRecipients))
         }
-        if case .address(let address) = path, address.needsSMTPUTF8, !transaction.parameters.usesSMTPUTF8 {
-            return refuse(553, EnhancedStatus(5, 6, 7), "An address beyond ASCII needs SMTPUTF8")
+        if isEightBit, !transaction.parameters.usesSMTPUTF8 {
+            errors += 1
+            return .refuseEnvelope(SMTPServerSession.needsSMTPUTF8, .needsSMTPUTF8)
         }
         phase = .waiting(.recipient)
         return .recipient(path)
@@ -340,12 +407,13 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     private mutating func data() -> SMTPAction {
         guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
         guard transaction.acceptedRecipients > 0 else {
-            return refuse(554, EnhancedStatus(5, 5, 1), "No valid recipients")
+            // RFC 2033 §4.2: 503 in LMTP.
+            return refuse(role == .lmtp ? 503 : 554, EnhancedStatus(5, 5, 1), "No valid recipients")
         }
         guard transaction.parameters.body != .binaryMIME else {
             return refuse(503, EnhancedStatus(5, 5, 1), "BODY=BINARYMIME goes with BDAT (RFC 3030 3)")
         }
-        self.transaction?.decoder = ContentDecoder(usesDots: true)
+        self.transaction?.decoder = ContentDecoder(usesDots: true, maximumLine: limits.maximumTextLine)
         phase = .data
         return .beginMessage
     }
@@ -378,7 +446,15 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     private mutating func account(_ output: [UInt8]) -> SMTPAction {
         let size = (transaction?.contentSize ?? 0) + output.count
         transaction?.contentSize = size
-        return size > limits.maximumMessageSize ? next() : .content(output)
+        guard size > limits.maximumMessageSize else { return .content(output) }
+        return size - limits.maximumMessageSize > limits.maximumDiscardedBytes ? closeEndless() : next()
+    }
+
+    private mutating func closeEndless() -> SMTPAction {
+        close(
+            SMTPReply(
+                552, EnhancedStatus(5, 3, 4),
+                "Message far too large: \(limits.maximumMessageSize) octets are the limit"))
     }
 
     private mutating func messageComplete() -> SMTPAction {
@@ -406,6 +482,10 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             return .refuseMessage(
                 SMTPReply(550, EnhancedStatus(5, 6, 0), "The message has a NUL; only BODY=BINARYMIME may (RFC 5322 4)"),
                 reason: .nul)
+        case .lineTooLong(let limit):
+            return .refuseMessage(
+                SMTPReply(554, EnhancedStatus(5, 6, 0), "The message has a line longer than \(limit) octets"),
+                reason: .lineTooLong(limit: limit))
         }
     }
 
@@ -415,12 +495,13 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             return discardChunk(size, SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first"))
         }
         guard transaction.acceptedRecipients > 0 else {
-            return discardChunk(size, SMTPReply(554, EnhancedStatus(5, 5, 1), "No valid recipients"))
+            return discardChunk(
+                size, SMTPReply(role == .lmtp ? 503 : 554, EnhancedStatus(5, 5, 1), "No valid recipients"))
         }
         let isFirst = !transaction.hasChunks
         self.transaction?.hasChunks = true
         if isFirst, transaction.parameters.body != .binaryMIME {
-            self.transaction?.decoder = ContentDecoder(usesDots: false)
+            self.transaction?.decoder = ContentDecoder(usesDots: false, maximumLine: limits.maximumTextLine)
         }
         phase = .chunk(remaining: size, isLast: isLast, refusal: nil)
         return isFirst ? .beginMessage : next()
@@ -428,6 +509,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
 
     private mutating func discardChunk(_ size: Int, _ reply: SMTPReply) -> SMTPAction {
         errors += 1
+        guard size <= limits.maximumDiscardedBytes else { return closeEndless() }
         phase = .chunk(remaining: size, isLast: false, refusal: reply)
         return next()
     }

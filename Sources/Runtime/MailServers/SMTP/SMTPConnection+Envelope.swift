@@ -119,8 +119,35 @@ extension SMTPConnection {
             reference: "RFC 5321 §4.2.3", remedy: "delete mail, or raise the quota with `martlet account set --quota`")
     }
 
+    /// Records what the protocol itself refuses at MAIL and RCPT.
+    func refuseEnvelope(_ reply: SMTPReply, _ reason: EnvelopeRefusal) -> SMTPReply {
+        let decision =
+            switch reason {
+            case .authenticationRequired:
+                Decision(
+                    check: "authentication", outcome: .refuse, summary: "This service takes mail after a login only.",
+                    reference: "RFC 4954 §6", remedy: "log in with AUTH, after STARTTLS where it is offered")
+            case .declaredTooLarge(let size, let limit):
+                Decision(
+                    check: "size", outcome: .refuse, summary: "The message is larger than \(limit) octets.",
+                    evidence: [.init("declared size", "\(size)")], reference: "RFC 1870 §6.1",
+                    remedy: "send a smaller one, or raise smtp.max-message-size")
+            case .tooManyRecipients(let limit):
+                Decision(
+                    check: "recipients", outcome: .defer, summary: "The message has more than \(limit) recipients.",
+                    reference: "RFC 5321 §4.5.3.1.10",
+                    remedy: "send to the others in another message, or raise smtp.max-recipients")
+            case .needsSMTPUTF8:
+                Decision(
+                    check: "envelope", outcome: .refuse,
+                    summary: "An address is not ASCII, and MAIL did not say SMTPUTF8.", reference: "RFC 6531 §3.5",
+                    remedy: "the sending program has to add SMTPUTF8 to MAIL")
+            }
+        return refuse(decision, reply, sender: envelope?.reversePath, recipients: [])
+    }
+
     /// Writes the refusal's record and gives the reply with its code.
-    func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath, recipients: [String]) -> SMTPReply {
+    func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath?, recipients: [String]) -> SMTPReply {
         let now = service.clock.now()
         let code = service.authenticator.codes.next(at: now)
         var reply = reply
@@ -130,7 +157,7 @@ extension SMTPConnection {
         decision.outcome = reply.code >= 500 ? .refuse : .defer
         service.write(
             Record(
-                code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: sender.text,
+                code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: sender?.text,
                 recipients: recipients,
                 decisions: [decision], reply: reply.description))
         service.logger.info(

@@ -13,11 +13,15 @@ extension SMTPConnection {
             return messageEnded()
         }
         guard let intake, envelope.failure == nil else { return fail(envelope.failure ?? .closed, envelope, code) }
+        intake.endHeader()
         if intake.isHeaderTooLarge {
+            intake.discard()
             let limit = service.configuration.maximumHeaderSize
             return refuse(
                 Decision(
-                    check: "size", outcome: .refuse, summary: "The header is larger than \(limit) octets.",
+                    check: "size", outcome: .refuse,
+                    summary:
+                        "The header is larger than \(limit) octets, or has more than \(MessageIntake.maximumHeaderLines) lines.",
                     reference: "RFC 5321 §4.5.3.1",
                     remedy: "send fewer header fields"),
                 SMTPReply(552, EnhancedStatus(5, 3, 4), "Header too large: \(limit) octets are the limit"),
@@ -26,14 +30,19 @@ extension SMTPConnection {
         let content: SpooledMessage
         let summary: StoredSummary
         do throws(StoreError) {
-            content = try intake.finish()
+            // Before the spool is finished: a finished one is a file that nobody but the store removes.
             if let (decision, reply) = refusal(of: intake.scan, envelope) {
+                let size = intake.size
                 intake.discard()
-                return refuse(decision, reply, envelope, code, size: content.size, messageID: intake.scan.messageID)
+                return refuse(decision, reply, envelope, code, size: size, messageID: intake.scan.messageID)
             }
-            summary = try await content.summary()
+            content = try intake.finish()
         } catch {
             intake.discard()
+            return fail(error, envelope, code)
+        }
+        do throws(StoreError) { summary = try await content.summary() } catch {
+            content.removeFile()
             return fail(error, envelope, code)
         }
         await deliver(content, summary, envelope, code)
@@ -75,7 +84,8 @@ extension SMTPConnection {
             results = try await service.store.deliver(
                 AcceptedMessage(
                     content: content, summary: summary, internalDate: now, recipients: recipients, record: record,
-                    enforcesQuota: isLMTP))
+                    // A list with one full mailbox was taken for all its members at RCPT: no copy is left out after that.
+                    enforcesQuota: isLMTP && answers.allSatisfy { $0.count == 1 }))
         } catch {
             return fail(error, envelope, code)
         }
@@ -94,7 +104,7 @@ extension SMTPConnection {
         } else {
             send(SMTPReply(250, EnhancedStatus(2, 0, 0), "Ok: accepted as \(code)"))
         }
-        messageEnded()
+        messageEnded(isAccepted: true)
     }
 
     private static let acceptance = Decision(
@@ -173,6 +183,10 @@ extension SMTPConnection {
                     evidence: [.init("found", reason == .bareLineFeed ? "LF without CR" : "CR without LF")],
                     reference: "RFC 5321 §2.3.8",
                     remedy: "the sending program has to end lines with CR LF")
+            case .lineTooLong(let limit):
+                Decision(
+                    check: "content", outcome: .refuse, summary: "A line of the message is longer than \(limit) octets.",
+                    reference: "RFC 5321 §4.5.3.1.6", remedy: "encode the content as quoted-printable or base 64")
             case .nul:
                 Decision(
                     check: "content", outcome: .refuse, summary: "The message has a NUL octet.",

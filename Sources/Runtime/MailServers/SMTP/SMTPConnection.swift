@@ -22,6 +22,8 @@ public actor SMTPConnection: ConnectionSession {
     var intake: MessageIntake?
     private var messageBegan: Instant?
     private var messageBytes = 0
+    /// `session.steps` when the deadline was set: a line that comes byte by byte does not move it.
+    private var stepsAtDeadline: UInt64 = 0
     private var isRunning = false
     private(set) var isOver = false
     private var isServerClosing = false
@@ -64,14 +66,17 @@ public actor SMTPConnection: ConnectionSession {
         session.tlsEstablished(
             mechanisms: service.role == .submission
                 ? service.authenticator.mechanisms(isTLS: true, isLoopback: connection.isLoopback) : [])
+        // What was proved before the handshake counts no more (RFC 3207 §4.2).
         envelope = nil
+        account = nil
+        exchange = nil
         connection.setDeadline(after: service.configuration.commandTimeout)
     }
 
     public func deadlinePassed() {
         guard !isOver, !isRunning else { return }
-        recordConnection("The client was silent for too long.", reply: "421 4.4.2")
-        sayGoodbye(
+        end(
+            "The client was silent for too long.",
             SMTPReply(421, EnhancedStatus(4, 4, 2), "\(service.configuration.hostname) timed out waiting for you"))
     }
 
@@ -107,12 +112,14 @@ public actor SMTPConnection: ConnectionSession {
                 service.logger.debug(
                     "command refused", metadata: ["connection": "\(connection.number)", "reply": "\(reply)"])
                 send(reply)
+            case .refuseEnvelope(let reply, let reason):
+                send(refuseEnvelope(reply, reason))
             case .replyAndClose(let reply):
-                if reply.code != 221 {
-                    recordConnection(
-                        "The session was ended: \(reply.lines.joined(separator: " ")).", reply: reply.description)
+                if reply.code == 221 {
+                    sayGoodbye(reply)
+                } else {
+                    end("The session was ended: \(reply.lines.joined(separator: " ")).", reply)
                 }
-                sayGoodbye(reply)
             case .startTLS(let reply):
                 beginTLS(reply)
             case .authenticate(let mechanism, let response):
@@ -154,17 +161,19 @@ public actor SMTPConnection: ConnectionSession {
         if isServerClosing { return serverIsClosing() }
         connection.resumeReading()
         guard let began = messageBegan else {
-            return connection.setDeadline(after: service.configuration.commandTimeout)
+            if session.steps != stepsAtDeadline {
+                stepsAtDeadline = session.steps
+                connection.setDeadline(after: service.configuration.commandTimeout)
+            }
+            return
         }
         let configuration = service.configuration
         let elapsed = service.clock.now() - began
         if elapsed > configuration.slowGrace, configuration.minimumDataRate > 0 {
             let seconds = elapsed.components.seconds
             if messageBytes / max(1, Int(seconds)) < configuration.minimumDataRate {
-                recordConnection(
+                return end(
                     "The message came at less than \(configuration.minimumDataRate) octets a second.",
-                    reply: "421 4.4.2")
-                return sayGoodbye(
                     SMTPReply(
                         421, EnhancedStatus(4, 4, 2),
                         "Too slow: \(configuration.minimumDataRate) octets a second are the least"))
@@ -180,6 +189,15 @@ public actor SMTPConnection: ConnectionSession {
     }
 
     func send(_ bytes: [UInt8]) { connection.write(bytes) }
+
+    /// Ends the session for a reason that is recorded; the reply carries the record's code.
+    private func end(_ summary: String, _ reply: SMTPReply) {
+        var reply = reply
+        let code = service.authenticator.codes.next(at: service.clock.now())
+        reply.lines[reply.lines.count - 1] += " (record \(code))"
+        recordConnection(summary, reply: reply.description, code: code)
+        sayGoodbye(reply)
+    }
 
     private func sayGoodbye(_ reply: SMTPReply) {
         guard !isOver else { return }
@@ -226,11 +244,11 @@ public actor SMTPConnection: ConnectionSession {
     }
 
     /// Ends the transaction on our side; the session ends its own.
-    func messageEnded() {
+    func messageEnded(isAccepted: Bool = false) {
         intake = nil
         messageBegan = nil
         envelope = nil
-        session.messageDecided()
+        session.messageDecided(isAccepted: isAccepted)
     }
 
     func peer() -> Record.Peer {
@@ -238,11 +256,11 @@ public actor SMTPConnection: ConnectionSession {
             address: connection.peerAddress, helo: session.clientName, tls: connection.tls, login: account?.login)
     }
 
-    private func recordConnection(_ summary: String, reply: String?) {
+    private func recordConnection(_ summary: String, reply: String?, code: LookupCode? = nil) {
         let now = service.clock.now()
         service.write(
             Record(
-                code: service.authenticator.codes.next(at: now), kind: .connection, at: now,
+                code: code ?? service.authenticator.codes.next(at: now), kind: .connection, at: now,
                 service: connection.service, peer: peer(),
                 sender: envelope?.reversePath.text, recipients: envelope?.recipients.map(\.text) ?? [],
                 decisions: [

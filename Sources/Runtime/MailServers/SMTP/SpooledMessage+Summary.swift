@@ -15,6 +15,11 @@ extension SpooledMessage {
         }
     }
 
+    /// For a message that is finished and does not go to the store.
+    func removeFile() {
+        if case .file(let path) = place { unlink(path) }
+    }
+
     private struct MapError: Error, CustomStringConvertible {
         var code: Int32
         var description: String { "the spooled message cannot be read: error \(code)" }

@@ -20,7 +20,8 @@ struct TraceFields {
 
     /// The Received field with its CRLFs.
     var received: [UInt8] {
-        var text = "Received: from \(shownName) ([\(literal)])\r\n"
+        // A Unix socket has no address to put in brackets.
+        var text = "Received: from \(shownName) (\(peerAddress == "local" ? "local socket" : "[\(literal)]"))\r\n"
         if let tls { text += "\t(using \(tls.version) with cipher \(tls.cipher))\r\n" }
         text += "\tby \(hostname) (Martlet) with \(protocolName) id \(code)"
         if let onlyRecipient { text += "\r\n\tfor <\(onlyRecipient)>" }

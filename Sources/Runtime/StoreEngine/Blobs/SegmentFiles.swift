@@ -93,6 +93,23 @@ final class SegmentFiles: Sendable {
         }
     }
 
+    /// Reads a whole blob and checks it; nil when it is sound.
+    func fault(of blob: BlobID, at location: BlobLocation) -> String? {
+        var checksums: [UInt32]?
+        var offset = 0
+        repeat {
+            // In parts, since a blob may be large.
+            let end = min(location.length, offset + 64 * SegmentFormat.chunkSize)
+            do throws(StoreError) {
+                _ = try read(offset..<end, of: blob, at: location, checksums: &checksums)
+            } catch {
+                return "\(error)"
+            }
+            offset = end
+        } while offset < location.length
+        return nil
+    }
+
     private func readPreface(_ file: any StoreFile, _ blob: BlobID, _ location: BlobLocation) throws -> [UInt32] {
         let size = SegmentFormat.prefaceSize(of: location.length)
         let bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in

@@ -15,8 +15,8 @@ final class Committer: @unchecked Sendable {
     // Unchecked: all but the queue and the counters is touched by the committer's thread alone once it runs.
     private let queue = WorkQueue<Operation>()
     private let connection: SQLiteConnection
+    private let checkpoints: Checkpointer
     private let segments: SegmentWriter
-    private let segmentFiles: SegmentFiles
     private let accounts: AccountCache
     private let indexes: IndexCache
     private let directory: DirectoryState
@@ -25,15 +25,14 @@ final class Committer: @unchecked Sendable {
     private let ended = DispatchSemaphore(value: 0)
     let batches = Atomic<Int>(0)
     let operations = Atomic<Int>(0)
-    private var sinceCheckpoint = 0
 
     init(
-        connection: SQLiteConnection, segments: SegmentWriter, segmentFiles: SegmentFiles, accounts: AccountCache, indexes: IndexCache,
+        connection: SQLiteConnection, checkpoints: Checkpointer, segments: SegmentWriter, accounts: AccountCache, indexes: IndexCache,
         directory: DirectoryState, clock: any WallClock, logger: Logger
     ) {
         self.connection = connection
+        self.checkpoints = checkpoints
         self.segments = segments
-        self.segmentFiles = segmentFiles
         self.accounts = accounts
         self.indexes = indexes
         self.directory = directory
@@ -55,6 +54,7 @@ final class Committer: @unchecked Sendable {
     func stop() {
         queue.close()
         ended.wait()
+        checkpoints.stop()
     }
 
     /// Runs `body` in a transaction and returns after it is durable.
@@ -87,7 +87,7 @@ final class Committer: @unchecked Sendable {
                 commit(Array(waiting.prefix(count)))
                 waiting = waiting.dropFirst(count)
             }
-            checkpointIfDue()
+            checkpoints.didCommit(on: connection)
         }
     }
 
@@ -208,14 +208,5 @@ final class Committer: @unchecked Sendable {
         let statement = try connection(.getBlob).add(Schema.shard).add(blob.bytes)
         defer { statement.finish() }
         return try statement.step()
-    }
-
-    // MARK: Checkpoints
-
-    private func checkpointIfDue() {
-        sinceCheckpoint += 1
-        guard sinceCheckpoint >= 256 else { return }
-        sinceCheckpoint = 0
-        connection.checkpoint(restart: false)
     }
 }

@@ -15,9 +15,9 @@ enum SQL: Int, CaseIterable {
     case entriesOfMailbox, deletedOfMailbox
     // Expunged
     case insertExpunged, expungedSince, expungedOfAccount, expungedRow, setNotRestorable, removeExpungedOfAccount
-    case expiredExpunged, removeExpunged, notePurgedModSeq
+    case expiredExpunged, removeExpunged, anyExpunged
     // Blobs
-    case getBlob, insertBlob, addBlobReferences, moveBlob, allBlobs, unreferencedBytes
+    case getBlob, insertBlob, addBlobReferences, allBlobs
     case segmentTails, putSegment
     // Records and ledger
     case insertRecord, insertRecordKey, addLedger, allLedger, recountRecords, recordByCode, recordsByKey, recordsByTime
@@ -25,7 +25,7 @@ enum SQL: Int, CaseIterable {
     // Transactions
     case begin, commit, rollback, savepoint, rollbackToSavepoint, release
     // Verification
-    case recountMailboxes, allBlobReferences
+    case recountMailboxes, allBlobReferences, messagesWithoutSummary
 
     var text: String {
         switch self {
@@ -169,7 +169,7 @@ enum SQL: Int, CaseIterable {
         case .expungedOfAccount:
             """
             SELECT e.mailbox_id, e.uid, e.expunged_at, e.size, s.subject, s.sender, m.name FROM expunged e
-            JOIN summaries s ON s.account_id = e.account_id AND s.mailbox_id = e.mailbox_id AND s.uid = e.uid
+            JOIN summaries s ON s.account_id = e.account_id AND s.mailbox_id = -e.mailbox_id AND s.uid = e.uid
             JOIN mailboxes m ON m.account_id = e.account_id AND m.mailbox_id = e.mailbox_id
             WHERE e.account_id = ? AND e.restorable = 1 ORDER BY e.expunged_at DESC, e.mailbox_id DESC, e.uid DESC LIMIT ?
             """
@@ -182,19 +182,16 @@ enum SQL: Int, CaseIterable {
         case .removeExpungedOfAccount: "DELETE FROM expunged WHERE account_id = ?"
         case .expiredExpunged:
             """
-            SELECT account_id, mailbox_id, uid, modseq, restorable, blob FROM expunged WHERE expunged_at < ?
-            ORDER BY account_id, mailbox_id, uid LIMIT ?
+            SELECT account_id, mailbox_id, uid, modseq, restorable, blob FROM expunged
+            WHERE expunged_at < ? AND (account_id, mailbox_id, uid) > (?, ?, ?) ORDER BY account_id, mailbox_id, uid LIMIT ?
             """
         case .removeExpunged: "DELETE FROM expunged WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
-        case .notePurgedModSeq:
-            "UPDATE mailboxes SET purged_modseq = ? WHERE account_id = ? AND mailbox_id = ? AND purged_modseq < ?"
+        case .anyExpunged: "SELECT 1 FROM expunged WHERE account_id = ? AND mailbox_id = ? LIMIT 1"
 
         case .getBlob: "SELECT segment, place, length, refs FROM blobs WHERE shard = ? AND blob = ?"
         case .insertBlob: "INSERT INTO blobs (shard, blob, segment, place, length, refs) VALUES (?, ?, ?, ?, ?, ?)"
         case .addBlobReferences: "UPDATE blobs SET refs = refs + ? WHERE shard = ? AND blob = ?"
-        case .moveBlob: "UPDATE blobs SET segment = ?, place = ? WHERE shard = ? AND blob = ?"
         case .allBlobs: "SELECT blob, segment, place, length, refs FROM blobs WHERE shard = ? AND blob > ? ORDER BY shard, blob LIMIT ?"
-        case .unreferencedBytes: "SELECT COUNT(*), COALESCE(SUM(length), 0) FROM blobs WHERE shard = ? AND refs = 0"
         case .segmentTails: "SELECT segment, tail FROM segments WHERE shard = ? ORDER BY segment"
         case .putSegment:
             "INSERT INTO segments (shard, segment, tail) VALUES (?, ?, ?) ON CONFLICT (shard, segment) DO UPDATE SET tail = excluded.tail"
@@ -242,6 +239,11 @@ enum SQL: Int, CaseIterable {
                 COALESCE(MAX(x.modseq), 0)
             FROM mailboxes m LEFT JOIN messages x ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
             GROUP BY m.account_id, m.mailbox_id, m.name, m.messages, m.unseen, m.deleted, m.size, m.uid_next, m.highest_modseq
+            """
+        case .messagesWithoutSummary:
+            """
+            SELECT x.account_id, x.mailbox_id, x.uid FROM messages x LEFT JOIN summaries s
+            ON s.account_id = x.account_id AND s.mailbox_id = x.mailbox_id AND s.uid = x.uid WHERE s.uid IS NULL LIMIT 1000
             """
         case .allBlobReferences:
             """

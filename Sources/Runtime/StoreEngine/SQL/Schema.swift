@@ -51,6 +51,7 @@ enum Schema {
             modseq BIGINT NOT NULL, internal_date BIGINT NOT NULL, size BIGINT NOT NULL, blob BLOB NOT NULL, prefix BLOB NOT NULL,
             PRIMARY KEY (account_id, mailbox_id, uid)) CLUSTERED
         """,
+        // The summary of an expunged message stands under the negative number of its mailbox, out of the way of reading.
         """
         CREATE TABLE summaries (account_id BIGINT NOT NULL, mailbox_id BIGINT NOT NULL, uid BIGINT NOT NULL, subject TEXT NOT NULL,
             sender TEXT NOT NULL, recipients_to TEXT NOT NULL, recipients_cc TEXT NOT NULL, recipients_bcc TEXT NOT NULL, message_id TEXT,

@@ -4,7 +4,7 @@ internal import GRDBSQLite
 /// One connection to the database, confined to one thread: opened and configured by GRDB, driven by its own prepared
 /// statements, since rows on hot paths are read and written column by column.
 final class SQLiteConnection {
-    enum Role { case writer, reader }
+    enum Role { case writer, checkpointer, reader }
 
     private let queue: DatabaseQueue
     let handle: OpaquePointer
@@ -29,8 +29,8 @@ final class SQLiteConnection {
         statements = Array(repeating: nil, count: SQL.allCases.count)
         try execute("PRAGMA temp_store = MEMORY")
         try execute("PRAGMA cache_size = \(role == .writer ? -65_536 : -16_384)")
-        guard role == .writer else { return }
-        try execute("PRAGMA journal_mode = WAL")
+        guard role != .reader else { return }
+        if role == .writer { try execute("PRAGMA journal_mode = WAL") }
         try execute("PRAGMA synchronous = FULL")
         try execute("PRAGMA secure_delete = OFF")
         // Checkpoints are begun by the committer, between batches.
@@ -59,6 +59,14 @@ final class SQLiteConnection {
     func pragma(_ text: String) throws(SQLiteError) -> String {
         let statement = try Statement(text, on: handle)
         return try statement.step() ? statement.text(0) : ""
+    }
+
+    /// What SQLite's own check finds, at most a hundred lines; empty when the database is sound.
+    func integrityFaults() throws(SQLiteError) -> [String] {
+        let statement = try Statement("PRAGMA integrity_check(100)", on: handle)
+        var lines: [String] = []
+        while try statement.step() { lines.append(statement.text(0)) }
+        return lines == ["ok"] ? [] : lines
     }
 
     /// Whether a transaction is open: SQLite ends one by itself on some errors.

@@ -26,6 +26,7 @@ extension EmbeddedStore {
     }
 
     func row(_ key: MailboxKey) async throws(StoreError) -> MailboxRow {
+        guard directory.account(key.account) != nil else { throw .noSuchMailbox }
         guard let row = try await loadedAccount(key.account).rows[key.mailbox], row.deletedAt == 0 else { throw .noSuchMailbox }
         return row
     }
@@ -46,6 +47,7 @@ extension EmbeddedStore {
         let cached = accountCache.info(key)
         if let info = cached.info { return info }
         if cached.isLoaded { throw .noSuchMailbox }
+        guard directory.account(key.account) != nil else { throw .noSuchMailbox }
         let account = try await loadedAccount(key.account)
         guard let row = account.rows[key.mailbox], row.deletedAt == 0 else { throw .noSuchMailbox }
         return account.info(row)

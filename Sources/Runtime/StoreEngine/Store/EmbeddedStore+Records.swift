@@ -28,7 +28,7 @@ extension EmbeddedStore: RecordStore {
         var scanned = 0
         while scanned < EmbeddedStore.maximumScanned {
             let upper = below
-            let page = try await readers.read { connection -> [(code: Int64, body: [UInt8])] in
+            let page = try await maintenance.read { connection -> [(code: Int64, body: [UInt8])] in
                 let statement: Statement
                 if query.code != nil {
                     statement = try connection(.recordByCode).add(Schema.shard).add(upper)
@@ -57,7 +57,7 @@ extension EmbeddedStore: RecordStore {
     }
 
     public func ledger() async throws(StoreError) -> LedgerReport {
-        try await readers.read { connection in try connection.reading { try LedgerReport.read(on: connection) } }
+        try await maintenance.read { connection in try connection.reading { try LedgerReport.read(on: connection) } }
     }
 
     public func purgeRecords(before instant: Instant) async throws(StoreError) -> Int {

@@ -20,6 +20,8 @@ public final class EmbeddedStore: Sendable {
     let indexes: IndexCache
     let committer: Committer
     let readers: ReaderPool
+    /// For what takes long: verification, the ledger, removing files.
+    let maintenance: ReaderPool
     let segments: SegmentFiles
     let spool: SpoolDirectory
     let options: StoreOptions
@@ -76,8 +78,9 @@ public final class EmbeddedStore: Sendable {
         accountCache = AccountCache()
         indexes = IndexCache(budget: options.indexCacheBudget)
         readers = ReaderPool(path: path + "/store.db", threads: options.readers)
+        maintenance = ReaderPool(path: path + "/store.db", threads: 1)
         committer = Committer(
-            connection: connection, segments: writer, segmentFiles: segments, accounts: accountCache, indexes: indexes,
+            connection: connection, checkpoints: Checkpointer(path: path + "/store.db"), segments: writer, accounts: accountCache, indexes: indexes,
             directory: directory, clock: clock, logger: logger)
         self.writer = WriterBox(connection)
         committer.start()
@@ -114,6 +117,7 @@ public final class EmbeddedStore: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         committer.stop()
         readers.stop()
+        maintenance.stop()
         writer.connection.checkpoint(restart: true)
         writer.connection.close()
         lock.release()
@@ -132,7 +136,7 @@ public final class EmbeddedStore: Sendable {
     func removeSpoolFiles(_ messages: [SpooledMessage]) {
         for message in messages {
             guard case .file(let path) = message.place else { continue }
-            readers.later { [spool] in try? spool.layer.remove(path) }
+            maintenance.later { [spool] in try? spool.layer.remove(path) }
         }
     }
 }

@@ -178,6 +178,7 @@ extension WriteTransaction {
             statement.add(key.account.value).add(key.mailbox.value).add(uid).add(row.highestModSeq).add(now.microseconds)
             statement.add(isRestorable).add(Int64(bitPattern: message.entry.flags.rawValue)).add(message.entry.internalDate.microseconds)
             try statement.add(message.entry.size).add(message.blob.bytes).add(message.prefix).run()
+            if isRestorable { try moveSummary(uid, key.mailbox.value, to: uid, -key.mailbox.value, of: key.account) }
             row.count(flags: message.entry.flags.rawValue, size: Int64(message.entry.size), sign: -1)
             bytes += Int64(message.entry.size)
             var entry = message.entry
@@ -187,6 +188,11 @@ extension WriteTransaction {
         put(row, changes)
         count(key.account, messages: -Int64(messages.count), bytes: -bytes)
         return ExpungeResult(uids: messages.map(\.entry.uid), highestModSeq: ModSeq(row.highestModSeq))
+    }
+
+    private func moveSummary(_ uid: UInt32, _ mailbox: Int64, to newUID: UInt32, _ newMailbox: Int64, of account: AccountID) throws {
+        let statement = try writing(.moveSummary).add(account.value).add(newMailbox).add(newUID)
+        try statement.add(account.value).add(mailbox).add(uid).run()
     }
 
     func deletedUIDs(in key: MailboxKey, among uids: [UInt32]?) throws -> [UInt32] {
@@ -296,9 +302,7 @@ extension WriteTransaction {
             uid: target.uidNext, flags: Flags(rawValue: bits), modSeq: ModSeq(target.highestModSeq), internalDate: date, size: size)
         target.uidNext += 1
         try insert(entry, blob: blob, prefix: prefix, in: target.key)
-        let move = try writing(.moveSummary)
-        move.add(id.value).add(target.key.mailbox.value).add(entry.uid)
-        try move.add(id.value).add(message.mailbox.value).add(message.uid).run()
+        try moveSummary(message.uid, -message.mailbox.value, to: entry.uid, target.key.mailbox.value, of: id)
         try writing(.setNotRestorable).add(id.value).add(message.mailbox.value).add(message.uid).run()
         target.count(flags: bits, size: Int64(size), sign: 1)
         put(target, [IndexChange(kind: .added, entry: entry)])

@@ -1,5 +1,4 @@
 internal import Authentication
-internal import Foundation
 internal import Glibc
 internal import MailStore
 internal import MartletCore
@@ -30,6 +29,8 @@ package struct Lab: Sendable {
         let names = Server.CertificateNames(
             names: ["localhost", "mail.\(options.domain.ascii)", options.domain.ascii], addresses: Server.CertificateNames.loopback)
         let server = try await Server.open(configuration, directory: options.directory, clock: clock, names: names)
+        // Whoever waits for the file is not to see that of an earlier start.
+        unlink(options.directory.labFile)
         let users: Int
         do {
             users = try await makeAccounts(server, now: clock.now())
@@ -68,7 +69,8 @@ package struct Lab: Sendable {
             guard let address else { continue }
             if let id = existing[address.foldedLocalPart] { kept.append(id) } else { missing.append(address) }
         }
-        let isSamePassword = keptPassword() == options.password
+        let state = "\(options.domain.ascii)\n\(options.password)\n"
+        let isSamePassword = options.directory.read(options.directory.labState) == state
         guard !missing.isEmpty || !isSamePassword else { return users }
 
         // One hash for all: it takes a third of a second, and these accounts share their password anyway.
@@ -82,16 +84,9 @@ package struct Lab: Sendable {
             }
             _ = try await directory.createAccounts(accounts)
         }
+        // Written last: a start that was cut short gives all accounts the password again.
+        try options.directory.write(state, to: options.directory.labState, mode: 0o600)
         return users
-    }
-
-    /// The password that an earlier start of this lab said in `lab.json`, when it was for the same domain.
-    private func keptPassword() -> String? {
-        guard let text = options.directory.read(options.directory.labFile),
-            let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any],
-            object["domain"] as? String == options.domain.ascii
-        else { return nil }
-        return object["password"] as? String
     }
 
     /// 17 for `user0017`.

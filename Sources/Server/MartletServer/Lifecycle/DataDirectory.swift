@@ -16,6 +16,8 @@ package struct DataDirectory: Sendable, Hashable {
     package var log: String { path + "/log" }
     package var controlSocket: String { path + "/control.sock" }
     package var labFile: String { path + "/lab.json" }
+    /// What a lab knows of its last start: domain and password of the accounts that it made.
+    package var labState: String { path + "/lab.state" }
     package var authorityCertificate: String { path + "/ca.pem" }
     package var authorityKey: String { tls + "/ca-key.pem" }
     package var serverCertificate: String { tls + "/server.pem" }

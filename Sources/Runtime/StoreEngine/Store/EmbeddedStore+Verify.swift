@@ -1,0 +1,204 @@
+public import MailStore
+internal import MartletCore
+internal import Records
+
+/// What `verify` found. Everything is counted; of the faults the first thousand are told.
+public struct VerifyReport: Sendable, Hashable {
+    /// Faults that are told one by one.
+    public static let maximumFaults = 1_000
+
+    public var messages = 0
+    public var blobs = 0
+    /// Octets of all blobs.
+    public var bytes: Int64 = 0
+    /// Blobs that no message names any more, and their octets: space that compaction will give back.
+    public var unreferencedBlobs = 0
+    public var unreferencedBytes: Int64 = 0
+    /// One sentence each, with the place. Empty when all is well.
+    public var faults: [String] = []
+    public var faultCount = 0
+
+    public init() {}
+
+    public var isSound: Bool { faultCount == 0 }
+
+    mutating func add(_ fault: String) {
+        faultCount += 1
+        if faults.count < VerifyReport.maximumFaults { faults.append(fault) }
+    }
+}
+
+/// What `housekeep` did.
+public struct HousekeepingReport: Sendable, Hashable {
+    /// Expunged messages that can no longer be brought back.
+    public var forgottenMessages = 0
+    public init() {}
+}
+
+extension EmbeddedStore {
+    /// Reads everything and compares: the database with itself, counters with rows, references with blobs, every octet of every
+    /// blob with its checksum, the ledger with the records. Online: mail goes on meanwhile. Costs a read of the whole store.
+    public func verify() async -> VerifyReport {
+        do {
+            var (report, blobs) = try await maintenance.read { connection in
+                try connection.reading {
+                    var report = VerifyReport()
+                    try EmbeddedStore.verifyDatabase(connection, &report)
+                    try EmbeddedStore.verifyCounters(connection, &report)
+                    try EmbeddedStore.verifyReferences(connection, &report)
+                    if !(try LedgerReport.read(on: connection).holds) { report.add("the ledger does not hold") }
+                    return (report, try EmbeddedStore.readBlobs(connection))
+                }
+            }
+            report.blobs = blobs.count
+            // Segment files only grow, so that blobs can be read after the transaction has ended.
+            for start in stride(from: 0, to: blobs.count, by: 64) {
+                let part = Array(blobs[start..<min(start + 64, blobs.count)])
+                let faults = try await maintenance.read { [segments] _ in part.compactMap { segments.fault(of: $0.blob, at: $0.location) } }
+                for fault in faults { report.add(fault) }
+            }
+            for blob in blobs {
+                report.bytes += Int64(blob.location.length)
+                if blob.references == 0 {
+                    report.unreferencedBlobs += 1
+                    report.unreferencedBytes += Int64(blob.location.length)
+                }
+            }
+            return report
+        } catch {
+            var report = VerifyReport()
+            report.add("the store could not be read: \(error)")
+            return report
+        }
+    }
+
+    /// Forgets expunged messages whose time is over. To be called now and then, once an hour for example; works in small
+    /// commits so that mail does not wait.
+    public func housekeep() async throws(StoreError) -> HousekeepingReport {
+        var report = HousekeepingReport()
+        let seconds = options.expungedRetention.components.seconds
+        let before = clock.now().microseconds - seconds.multipliedReportingOverflow(by: 1_000_000).partialValue
+        var after = ExpungedPlace(account: -1, mailbox: -1, uid: -1)
+        while true {
+            let start = after
+            let (count, last) = try await committer.submit { try $0.forgetExpunged(before: before, after: start, limit: 500) }
+            report.forgottenMessages += count
+            guard let last else { return report }
+            after = last
+        }
+    }
+
+    // MARK: Parts of verification
+
+    private struct KnownBlob: Sendable {
+        var blob: BlobID
+        var location: BlobLocation
+        var references: Int64
+    }
+
+    private static func verifyDatabase(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
+        for line in try connection.integrityFaults() { report.add("database: \(line)") }
+    }
+
+    private static func verifyCounters(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
+        let rows = try connection(.recountMailboxes)
+        while try rows.step() {
+            report.messages += Int(rows.int(9))
+            let place = "mailbox \(rows.int(0))/\(rows.int(1)) \(rows.text(2))"
+            for (name, counted, found) in [("messages", Int32(3), Int32(9)), ("unseen", 4, 10), ("deleted", 5, 11), ("size", 6, 12)]
+            where rows.int(counted) != rows.int(found) {
+                report.add("\(place): the counter of \(name) says \(rows.int(counted)), the rows say \(rows.int(found))")
+            }
+            if rows.int(7) <= rows.int(13) { report.add("\(place): UIDNEXT \(rows.int(7)) is not above UID \(rows.int(13))") }
+            if rows.int(8) < rows.int(14) { report.add("\(place): HIGHESTMODSEQ \(rows.int(8)) is below MODSEQ \(rows.int(14))") }
+        }
+        let orphans = try connection(.messagesWithoutSummary)
+        while try orphans.step() { report.add("message \(orphans.int(0))/\(orphans.int(1))/\(orphans.int(2)) has no summary") }
+    }
+
+    private static func verifyReferences(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
+        var references: [BlobID: Int64] = [:]
+        let rows = try connection(.allBlobReferences)
+        while try rows.step() {
+            guard let blob = BlobID(rows.bytes(0)) else {
+                report.add("\(rows.int(1)) messages name no blob")
+                continue
+            }
+            references[blob] = rows.int(1)
+        }
+        for known in try readBlobs(connection) {
+            let counted = references.removeValue(forKey: known.blob) ?? 0
+            if counted != known.references {
+                report.add("blob \(known.blob.hexadecimal): \(known.references) references are counted, \(counted) are there")
+            }
+        }
+        for (blob, count) in references { report.add("blob \(blob.hexadecimal): \(count) messages name it, and it is not there") }
+    }
+
+    private static func readBlobs(_ connection: SQLiteConnection) throws -> [KnownBlob] {
+        var blobs: [KnownBlob] = []
+        let rows = try connection(.allBlobs).add(Schema.shard).add([] as [UInt8]).add(Int64.max)
+        while try rows.step() {
+            guard let blob = BlobID(rows.bytes(0)) else { continue }
+            let location = BlobLocation(segment: rows.int(1), place: rows.int(2), length: Int(rows.int(3)))
+            blobs.append(KnownBlob(blob: blob, location: location, references: rows.int(4)))
+        }
+        return blobs
+    }
+}
+
+extension BlobID {
+    var hexadecimal: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}
+
+/// Where a walk over `expunged` stands.
+struct ExpungedPlace: Sendable {
+    var account: Int64
+    var mailbox: Int64
+    var uid: Int64
+}
+
+extension WriteTransaction {
+    /// Forgets messages that were expunged before a moment. Returns how many, and where to go on.
+    func forgetExpunged(before: Int64, after: ExpungedPlace, limit: Int) throws -> (count: Int, last: ExpungedPlace?) {
+        let rows = try connection(.expiredExpunged).add(before).add(after.account).add(after.mailbox).add(after.uid).add(limit)
+        var expired: [(place: ExpungedPlace, modSeq: Int64, isRestorable: Bool, blob: BlobID?)] = []
+        while try rows.step() {
+            let place = ExpungedPlace(account: rows.int(0), mailbox: rows.int(1), uid: rows.int(2))
+            expired.append((place, rows.int(3), rows.int(4) != 0, BlobID(rows.bytes(5))))
+        }
+        var modSeqs: [MailboxKey: Int64] = [:]
+        for item in expired {
+            let place = item.place
+            try writing(.removeExpunged).add(place.account).add(place.mailbox).add(place.uid).run()
+            if item.isRestorable, let blob = item.blob {
+                try reference(blob, length: 0, count: -1)
+                try writing(.removeSummary).add(place.account).add(-place.mailbox).add(place.uid).run()
+            }
+            let key = MailboxKey(account: AccountID(place.account), mailbox: MailboxID(place.mailbox))
+            modSeqs[key] = max(modSeqs[key] ?? 0, item.modSeq)
+        }
+        for (key, modSeq) in modSeqs {
+            if var row = try? row(key) {
+                row.purgedModSeq = max(row.purgedModSeq, modSeq)
+                put(row)
+            } else {
+                try forgetMailbox(key)
+            }
+        }
+        return (expired.count, expired.count == limit ? expired.last?.place : nil)
+    }
+
+    /// Removes the row of a deleted mailbox once nothing of it can be brought back.
+    private func forgetMailbox(_ key: MailboxKey) throws {
+        let rest = try connection(.anyExpunged).add(key.account.value).add(key.mailbox.value)
+        defer { rest.finish() }
+        guard !(try rest.step()), var account = try? account(key.account) else { return }
+        try writing(.removeMailboxRow).add(key.account.value).add(key.mailbox.value).run()
+        account.rows[key.mailbox] = nil
+        put(account, id: key.account)
+    }
+}

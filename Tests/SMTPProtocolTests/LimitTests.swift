@@ -60,6 +60,99 @@ import Testing
         #expect(driver.codes.last == "555/5.5.4")
     }
 
+    @Test("A line over the limit that ends with a bare LF ends the session, whole and in pieces")
+    func longLineWithBareLineFeed() {
+        let input = Array((String(repeating: "x", count: 5_000) + "\nMAIL FROM:<a@b.test>\r\n").utf8)
+        let whole = SessionDriver()
+        whole.feed(input)
+        let drip = SessionDriver()
+        for byte in input { drip.feed([byte]) }
+        #expect(whole.isClosed)
+        #expect(whole.codes.dropFirst() == ["500/5.5.2"])
+        #expect(drip.output == whole.output)
+    }
+
+    @Test("A line that never ends is passed over up to a limit, then the session ends")
+    func endlessLine() {
+        let driver = SessionDriver()
+        for _ in 0..<1_200 { driver.feed(String(repeating: "x", count: 1_000)) }
+        #expect(driver.isClosed)
+        #expect(driver.codes.last == "500/5.5.2")
+    }
+
+    @Test("AUTH with a long initial response is read; beyond its own limit it gets 500 5.5.6, whole and in pieces")
+    func authenticationLine() {
+        let fits = SessionDriver(role: .submission)
+        fits.feed("EHLO c.test\r\nAUTH PLAIN " + String(repeating: "AAAA", count: 2_000) + "\r\n")
+        #expect(fits.codes.last == "535/5.7.8")
+        let input = Array(("EHLO c.test\r\nAUTH PLAIN " + String(repeating: "AAAA", count: 4_000) + "\r\nNOOP\r\n").utf8)
+        let whole = SessionDriver(role: .submission)
+        whole.feed(input)
+        #expect(whole.codes.suffix(2) == ["500/5.5.6", "250/2.0.0"])
+        let drip = SessionDriver(role: .submission)
+        for byte in input { drip.feed([byte]) }
+        #expect(drip.output == whole.output)
+    }
+
+    @Test("A line of a message over the limit gets 554 after the end")
+    func textLine() {
+        var limits = SMTPLimits()
+        limits.maximumTextLine = 1_000
+        let driver = SessionDriver(limits: limits)
+        driver.feed(TranscriptTests.envelope + "DATA\r\n" + String(repeating: "y", count: 1_001) + "\r\n.\r\nNOOP\r\n")
+        #expect(driver.codes.suffix(2) == ["554/5.6.0", "250/2.0.0"])
+        #expect(driver.refusals == [.lineTooLong(limit: 1_000)])
+    }
+
+    @Test("A message far over the limit that does not end ends the session with 552, by DATA and by BDAT")
+    func endlessMessage() {
+        var limits = SMTPLimits()
+        limits.maximumMessageSize = 1_000
+        limits.maximumDiscardedBytes = 10_000
+        let data = SessionDriver(limits: limits)
+        data.feed(TranscriptTests.envelope + "DATA\r\n")
+        for _ in 0..<20 { data.feed(String(repeating: "y", count: 998) + "\r\n") }
+        #expect(data.isClosed)
+        #expect(data.codes.last == "552/5.3.4")
+        let chunk = SessionDriver(limits: limits)
+        chunk.feed("EHLO c.test\r\nBDAT 1000000\r\n")
+        #expect(chunk.isClosed)
+        #expect(chunk.codes.last == "552/5.3.4")
+    }
+
+    @Test("Refused recipients, excess recipients and idle commands each have a limit of their own: 421")
+    func otherLimits() {
+        var limits = SMTPLimits()
+        limits.maximumRecipients = 1
+        limits.maximumRefusedRecipients = 30
+        limits.maximumExcessRecipients = 40
+        limits.maximumIdleCommands = 50
+        let refused = SessionDriver(limits: limits)
+        refused.feed("EHLO c.test\r\nMAIL FROM:<>\r\n" + String(repeating: "RCPT TO:<nobody@one.test>\r\n", count: 40))
+        #expect(refused.codes.filter { $0 == "550/5.1.1" }.count == 30)
+        #expect(refused.codes.last == "421/4.7.0")
+        let excess = SessionDriver(limits: limits)
+        excess.feed(TranscriptTests.envelope + String(repeating: "RCPT TO:<c@one.test>\r\n", count: 60))
+        #expect(excess.codes.filter { $0 == "452/4.5.3" }.count == 41)
+        #expect(excess.envelopeRefusals == [.tooManyRecipients(limit: 1)], "one record for all of them")
+        #expect(excess.codes.last == "421/4.7.0")
+        let idle = SessionDriver(limits: limits)
+        idle.feed(String(repeating: "NOOP\r\n", count: 60))
+        #expect(idle.codes.filter { $0 == "250/2.0.0" }.count == 51)
+        #expect(idle.codes.last == "421/4.7.0")
+    }
+
+    @Test("A message that is taken clears the errors before it")
+    func errorsCleared() {
+        var limits = SMTPLimits()
+        limits.maximumErrors = 5
+        let driver = SessionDriver(limits: limits)
+        let errors = String(repeating: "XYZZY\r\n", count: 4)
+        driver.feed(errors + TranscriptTests.envelope + "DATA\r\nx\r\n.\r\n" + errors + "NOOP\r\n")
+        #expect(!driver.isClosed)
+        #expect(driver.codes.last == "250/2.0.0")
+    }
+
     /// The same bytes, cut anyhow, get the same replies.
     @Test("Whole, byte by byte and in random pieces: the same replies and messages")
     func chunks() {

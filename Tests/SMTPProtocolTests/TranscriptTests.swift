@@ -25,7 +25,9 @@ import Testing
             (start + "MAIL FROM: <a@b.test>\r\n", ["250", "250/2.1.0"]), (start + "MAIL FROM:a@b.test\r\n", ["250", "501/5.5.4"]),
             (start + "MAIL FROM:<@x.test,@y.test:a@b.test>\r\n", ["250", "250/2.1.0"]),
             (start + "MAIL FROM:<\"a>b\"@b.test>\r\n", ["250", "250/2.1.0"]), (start + "MAIL FROM:<a@b.test\r\n", ["250", "501/5.5.4"]),
-            (start + "MAIL FROM:<a@b.test>SIZE=1\r\n", ["250", "501/5.5.4"]), (start + "MAIL FROM:<a b@c.test>\r\n", ["250", "501/5.1.3"]),
+            (start + "MAIL FROM:<a@b.test>SIZE=1\r\n", ["250", "501/5.5.4"]), (start + "MAIL FROM:<a b@c.test>\r\n", ["250", "501/5.1.7"]),
+            (start + "MAIL FROM:<a@b.test> SIZE=99999999999999999999\r\n", ["250", "552/5.3.4"]),
+            (start + "MAIL FROM:<a@b.test>\r\nRCPT TO:<b@bücher.test>\r\n", ["250", "250/2.1.0", "553/5.6.7"]),
             (start + "MAIL FROM:<a@b.test> SIZE=99999999999\r\n", ["250", "552/5.3.4"]),
             (start + "MAIL FROM:<a@b.test> SIZE=x\r\n", ["250", "501/5.5.4"]),
             (start + "MAIL FROM:<a@b.test> SIZE=99999999999999999999999\r\n", ["250", "501/5.5.4"]),
@@ -56,6 +58,31 @@ import Testing
             (start + "AUTH\r\n", ["250", "501/5.5.4"]),
         ] as [(String, [String])])
     func submission(input: String, expected: [String]) { #expect(Self.codes(input, role: .submission) == expected) }
+
+    @Test("An HTTP request ends the session, and its body is no command")
+    func otherProtocol() {
+        let driver = SessionDriver()
+        driver.feed("POST / HTTP/1.1\r\nHost: x\r\n\r\n" + Self.envelope)
+        #expect(driver.isClosed)
+        #expect(driver.codes.dropFirst() == ["500/5.5.1"])
+    }
+
+    @Test("LMTP without a valid recipient answers DATA with 503")
+    func lmtpData() {
+        let input = "LHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@one.test>\r\nDATA\r\n"
+        #expect(Self.codes(input, role: .lmtp).last == "503/5.5.1")
+    }
+
+    @Test("What the protocol refuses of an envelope is told to the driver for a record")
+    func envelopeRefusals() {
+        let driver = SessionDriver(role: .submission)
+        driver.feed(Self.start + "MAIL FROM:<a@b.test>\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nMAIL FROM:<a@b.test> SIZE=60000000\r\n")
+        driver.feed("MAIL FROM:<ü@b.test>\r\n")
+        #expect(
+            driver.envelopeRefusals == [
+                .authenticationRequired, .declaredTooLarge(60_000_000, limit: 50_000_000), .needsSMTPUTF8,
+            ])
+    }
 
     @Test("LMTP says LHLO and refuses EHLO")
     func lmtp() { #expect(Self.codes("EHLO c.test\r\nLHLO c.test\r\nMAIL FROM:<>\r\n", role: .lmtp) == ["500/5.5.1", "250", "250/2.1.0"]) }

@@ -18,7 +18,7 @@ struct AdministrationRequestTests {
         .aliasList(domain: nil), .aliasRemove(address: "i@b.test"), .mailboxList(address: "a@b.test"),
         .messageList(address: "a@b.test", mailbox: "INBOX", before: 7, limit: 50),
         .messageRead(address: "a@b.test", mailbox: "INBOX", uid: 7, offset: 0), .expungedList(address: "a@b.test", limit: 1_000),
-        .messageUndelete(address: "a@b.test", mailbox: nil, uids: [1, 2]), .explain(subject: "<x@y>", limit: 20), .ledger,
+        .messageUndelete(address: "a@b.test", mailbox: nil, uids: [1, 2]), .explain(subject: "<x@y>", limit: 20), .ledger, .verify,
     ]
 
     @Test("Every request is one line that reads back as itself", arguments: requests)

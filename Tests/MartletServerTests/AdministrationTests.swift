@@ -98,6 +98,16 @@ struct AdministrationTests {
         }
     }
 
+    @Test("A store that was only used as it should be is sound")
+    func verification() async throws {
+        try await withSession { session in
+            _ = try await session.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
+            _ = try await session.perform(add("anna@example.test"))
+            guard case .verification(let report) = try await session.perform(.verify) else { Issue.record("verification"); return }
+            #expect(report.isSound && report.faultCount == 0 && report.faults.isEmpty && report.messages == 0)
+        }
+    }
+
     @Test("Two cannot open one directory: the second is told who has it")
     func locked() async throws {
         let directory = DataDirectory(FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)

@@ -30,7 +30,7 @@ struct Martlet: AsyncParsableCommand {
         version: "martlet \(Version.text)",
         subcommands: [
             ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self, AliasCommand.self, MessageCommand.self,
-            ExplainCommand.self, LedgerCommand.self, StatusCommand.self, ConfigCommand.self,
+            ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StatusCommand.self, ConfigCommand.self,
         ])
 
     static func main() async {

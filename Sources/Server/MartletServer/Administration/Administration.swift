@@ -22,15 +22,19 @@ package struct Administration: Sendable {
     let records: any RecordStore
     let clock: any WallClock
     let defaults: Defaults
+    /// How the engine looks at itself: engines differ in what there is to compare.
+    let verifier: @Sendable () async -> VerificationView
 
     package init(
-        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore, clock: any WallClock, defaults: Defaults
+        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore, clock: any WallClock, defaults: Defaults,
+        verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
         self.mailboxes = mailboxes
         self.records = records
         self.clock = clock
         self.defaults = defaults
+        self.verifier = verifier
     }
 
     /// Does what is asked. Every failure is a `.failure` with a sentence for people.
@@ -45,6 +49,7 @@ package struct Administration: Sendable {
             case .aliasAdd, .aliasList, .aliasRemove: return try await alias(request)
             case .mailboxList, .messageList, .messageRead, .expungedList, .messageUndelete: return try await message(request)
             case .explain(let subject, let limit): return .explanation(try await explain(subject, limit: limit))
+            case .verify: return .verification(await verifier())
             case .ledger: return .ledger(LedgerView(try await stored { () throws(StoreError) in try await records.ledger() }))
             }
         } catch {

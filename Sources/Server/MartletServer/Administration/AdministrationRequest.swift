@@ -37,6 +37,8 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     /// A lookup code, a Message-ID or an address.
     case explain(subject: String, limit: Int)
     case ledger
+    /// Reads the whole store and compares.
+    case verify
 
     /// Octets of a message in one reply.
     package static let maximumPiece = 256 * 1_024

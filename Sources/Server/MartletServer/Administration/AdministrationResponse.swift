@@ -22,6 +22,7 @@ package enum AdministrationResponse: Codable, Sendable, Hashable {
     case undeleted(Int)
     case explanation(ExplanationView)
     case ledger(LedgerView)
+    case verification(VerificationView)
     case failure(AdministrationFailure)
 }
 
@@ -162,6 +163,20 @@ package struct RecordView: Codable, Sendable, Hashable {
         text = Explanation.text(for: record)
         json = String(decoding: record.json(), as: UTF8.self)
     }
+}
+
+/// What a look at every row and every octet of the store found.
+package struct VerificationView: Codable, Sendable, Hashable {
+    package var isSound: Bool
+    package var messages: Int
+    package var blobs: Int
+    /// Octets of all blobs.
+    package var bytes: Int64
+    /// Octets that no message names any more.
+    package var unreferencedBytes: Int64
+    /// How many there are; of them, the first are told.
+    package var faultCount: Int
+    package var faults: [String]
 }
 
 package struct LedgerView: Codable, Sendable, Hashable {

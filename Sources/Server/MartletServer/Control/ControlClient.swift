@@ -21,8 +21,6 @@ package final class ControlClient {
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(socketPath.path.utf8)
         withUnsafeMutableBytes(of: &address.sun_path) { place in place.copyBytes(from: bytes.prefix(ControlSocket.maximumPath)) }
-        var patience = timeval(tv_sec: ControlClient.patience, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let status = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
@@ -39,6 +37,8 @@ package final class ControlClient {
     deinit { close(descriptor) }
 
     package func perform(_ request: AdministrationRequest) throws(FileFailure) -> AdministrationResponse {
+        // To read a whole store takes as long as it takes; a server that dies ends the wait all the same.
+        wait(seconds: request == .verify ? 0 : ControlClient.patience)
         do {
             try send(Array(try JSONEncoder().encode(request)) + [UInt8(ascii: "\n")])
             return try JSONDecoder().decode(AdministrationResponse.self, from: Data(try receiveLine()))
@@ -47,6 +47,12 @@ package final class ControlClient {
         } catch {
             throw FileFailure("the server's answer is not understood: is it of another version than this command?")
         }
+    }
+
+    /// How long a reply is waited for; 0: as long as the server lives.
+    private func wait(seconds: Int) {
+        var patience = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private func send(_ bytes: [UInt8]) throws(FileFailure) {

@@ -21,7 +21,12 @@ struct OpenedStore: Sendable {
         let engine = try await EmbeddedStore.open(directory: directory.store, options: options, clock: clock, logger: logger)
         let defaults = Administration.Defaults(
             quota: configuration.store.defaultQuota, subaddressSeparator: configuration.subaddressSeparator, hostname: configuration.effectiveHostname)
-        let administration = Administration(directory: engine, mailboxes: engine, records: engine, clock: clock, defaults: defaults)
+        let administration = Administration(directory: engine, mailboxes: engine, records: engine, clock: clock, defaults: defaults) {
+            let report = await engine.verify()
+            return VerificationView(
+                isSound: report.isSound, messages: report.messages, blobs: report.blobs, bytes: report.bytes,
+                unreferencedBytes: report.unreferencedBytes, faultCount: report.faultCount, faults: report.faults)
+        }
         return OpenedStore(engine: engine, administration: administration)
     }
 }

@@ -173,13 +173,15 @@ package final class Server: Sendable {
         }
     }
 
-    /// Once an hour: records that are too old go, and the server's own certificate is renewed in time.
+    /// Once an hour: records and expunged messages that are too old go, and the server's own certificate is renewed in time.
     private func housekeep() async {
         while !Task.isCancelled {
             let now = clock.now()
             do {
                 let removed = try await store.engine.purgeRecords(before: now + .seconds(-86_400 * Int64(configuration.recordsKeepDays)))
                 if removed > 0 { logger.info("old records removed", metadata: ["count": "\(removed)"]) }
+                let forgotten = try await store.engine.housekeep().forgottenMessages
+                if forgotten > 0 { logger.info("expunged messages forgotten", metadata: ["count": "\(forgotten)"]) }
                 if configuration.tls == nil { tls.replace(with: try Server.ownCertificate(directory, names, now: now)) }
             } catch {
                 logger.error("housekeeping failed; it is tried again in an hour", metadata: ["reason": "\(error)"])

@@ -111,6 +111,8 @@ let package = Package(
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
         tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),
+        .target(name: "StoreConformance", dependencies: ["MartletCore", "MailStore", "Records"], path: "Tests/StoreConformance", swiftSettings: settings),
+        tests("StoreEngine", ["StoreEngine", "StoreConformance", "MartletCore", "MailStore", "Records", log]),
         tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
         tests("POP3Server", ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),

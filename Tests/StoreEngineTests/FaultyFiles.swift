@@ -34,6 +34,7 @@ final class FaultyFiles: FileLayer {
         /// Octets that still fit when `writeFault` is `.full`.
         var room = 0
         var syncs = 0
+        var beforeSync: (@Sendable (Int) -> Void)?
     }
 
     let state = Mutex(State())
@@ -50,8 +51,11 @@ final class FaultyFiles: FileLayer {
         }
     }
 
-    /// The disk as it would be found after power was lost at this moment.
-    func losingPower(seed: UInt64) -> FaultyFiles {
+    /// Calls `body` with the number of each sync, on the thread that syncs, before the sync is done.
+    func beforeEachSync(_ body: (@Sendable (Int) -> Void)?) { state.withLock { $0.beforeSync = body } }
+
+    /// The disk as it would be found after power was lost at this moment, with the directory's name changed.
+    func losingPower(seed: UInt64, renaming names: (old: String, new: String)? = nil) -> FaultyFiles {
         var random = SystemSplitMix(seed: seed)
         let files = state.withLock { $0.files }
         var survived: [String: Content] = [:]
@@ -67,7 +71,8 @@ final class FaultyFiles: FileLayer {
                 }
                 bytes.put(write.bytes.prefix(kept), at: write.offset)
             }
-            survived[path] = Content(durable: bytes, now: bytes, unsynced: [], isEntryDurable: true)
+            let found = names.map { path.replacingOccurrences(of: $0.old + "/", with: $0.new + "/") } ?? path
+            survived[found] = Content(durable: bytes, now: bytes, unsynced: [], isEntryDurable: true)
         }
         return FaultyFiles(survived)
     }
@@ -154,8 +159,12 @@ final class FaultyFile: StoreFile {
     }
 
     func sync() throws(FileError) {
-        let error = layer.state.withLock { state -> Int32? in
+        let (hook, number) = layer.state.withLock { state in
             state.syncs += 1
+            return (state.beforeSync, state.syncs)
+        }
+        hook?(number)
+        let error = layer.state.withLock { state -> Int32? in
             if let fault = state.syncFault {
                 // Linux marks the pages clean: what was written is lost, and the next sync would say it is fine.
                 state.files[path]?.unsynced = []

@@ -123,6 +123,13 @@ public final class EmbeddedStore: Sendable {
         lock.release()
     }
 
+    /// Lets the database grow to so many pages and no further: a full disk, for tests. 0 takes the limit away.
+    package func limitDatabase(toPages pages: Int) async throws(StoreError) {
+        try await committer.submit { transaction in
+            _ = try transaction.connection.pragma("PRAGMA max_page_count = \(pages == 0 ? 1_073_741_823 : pages)")
+        }
+    }
+
     public var statistics: StoreStatistics {
         let indexes = indexes.statistics
         return StoreStatistics(

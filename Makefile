@@ -20,7 +20,7 @@ build:
 test:  ## the whole suite, unit tests to real clients
 	@Tools/setup build test
 	swift build -c release --build-tests
-	swift test -c release --skip-build
+	swift test -c release --skip-build --no-parallel
 	/usr/bin/python3 -m pytest -q Tests/IntegrationTests
 
 unit-test:  ## the Swift tests alone; one suite with FILTER=name

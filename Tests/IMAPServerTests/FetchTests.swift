@@ -84,7 +84,7 @@ let innerMessage = """
         ("BODY[2.HEADER]", "From: inner@example.org\r\nSubject: Inside\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n"),
         ("BODY[2.HEADER.FIELDS (From)]", "From: inner@example.org\r\n\r\n"),
         ("BODY[2.HEADER.FIELDS.NOT (From Content-Type)]", "Subject: Inside\r\n\r\n"),
-        ("BODY[2.TEXT]", String(innerMessage.suffix(from: innerMessage.firstRange(of: "--inner\r")!.lowerBound))),
+        ("BODY[2.TEXT]", String(innerMessage.suffix(from: innerMessage.firstRange(of: "--inner\r\n")!.lowerBound))),
         ("BODY[2.1]", "plain inside"),
         ("BODY[2.1.MIME]", "Content-Type: text/plain\r\n\r\n"),
         ("BODY[2.2]", "<p>caf=C3=A9</p>"),

@@ -38,8 +38,11 @@ extension StoreConformance {
             try await test.append(["a", "b", "c"], to: key)
             let then = try await test.store.mailbox(key)
             var changes = try await test.store.changes(in: key, since: then.highestModSeq, knownUIDNext: then.uidNext)
-            try expect(changes.added.isEmpty && changes.changed.isEmpty && changes.vanished.isEmpty, "changes where there are none")
-            _ = try await test.store.changeFlags(in: key, uids: [1, 2], .add(NamedFlags(system: .seen, keywords: ["K"])), unchangedSince: nil)
+            try expect(
+                changes.added.isEmpty && changes.changed.isEmpty && changes.vanished.isEmpty,
+                "changes where there are none")
+            _ = try await test.store.changeFlags(
+                in: key, uids: [1, 2], .add(NamedFlags(system: .seen, keywords: ["K"])), unchangedSince: nil)
             _ = try await test.store.remove(in: key, uids: [2])
             try await test.append(["d", "e"], to: key)
             _ = try await test.store.remove(in: key, uids: [5])
@@ -47,13 +50,16 @@ extension StoreConformance {
             try expectEqual(changes.added.map(\.uid), [4])
             try expectEqual(changes.changed.map(\.uid), [1])
             try expectEqual(changes.changed.first?.flags, [.seen, .keyword(0)])
-            try expect(Set(changes.vanished).isSuperset(of: [2]) && Set(changes.vanished).isSubset(of: [2, 5]), "\(changes.vanished)")
+            try expect(
+                Set(changes.vanished).isSuperset(of: [2]) && Set(changes.vanished).isSubset(of: [2, 5]),
+                "\(changes.vanished)")
             try expectEqual(changes.keywords, ["K"])
             try expectEqual(changes.messages, 3)
             try expectEqual(changes.uidNext, 6)
             try expectEqual(changes.highestModSeq, try await test.store.mailbox(key).highestModSeq)
         },
-        ConformanceCase("a session that follows the changes has the mailbox's index, whatever happens (100 seeds)") { test in
+        ConformanceCase("a session that follows the changes has the mailbox's index, whatever happens (100 seeds)") {
+            test in
             for seed in 1...100 as ClosedRange<UInt64> {
                 do {
                     try await followChanges(test, seed: seed)
@@ -76,7 +82,8 @@ extension StoreConformance {
             try await test.append(["a", "b"], to: key)
             try check("an append")
             try expectEqual(test.store.currentModSeq(of: key), try await test.store.mailbox(key).highestModSeq)
-            _ = try await test.store.changeFlags(in: key, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
+            _ = try await test.store.changeFlags(
+                in: key, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
             try check("flags")
             try await test.append(["c"], to: other)
             _ = try await test.store.copy(from: other, uids: [1], to: key)
@@ -103,7 +110,8 @@ extension StoreConformance {
                         for number in 0..<20 {
                             let appended = try await test.append(["writer \(writer) number \(number)"], to: key)
                             _ = uids.add(appended)
-                            _ = try await test.store.changeFlags(in: key, uids: appended, .add(NamedFlags(system: .seen)), unchangedSince: nil)
+                            _ = try await test.store.changeFlags(
+                                in: key, uids: appended, .add(NamedFlags(system: .seen)), unchangedSince: nil)
                             let text = try await test.text(of: appended[0], in: key)
                             try expectEqual(text, "writer \(writer) number \(number)")
                         }
@@ -127,11 +135,16 @@ extension StoreConformance {
         let watch = seed % 2 == 0 ? test.store.watch(key) {} : nil
         defer { watch?.cancel() }
         for step in 0..<30 {
-            let uids = (0..<Int.random(in: 1...4, using: &random)).map { _ in UInt32.random(in: 1...max(2, known.uidNext), using: &random) }
+            let uids = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+                UInt32.random(in: 1...max(2, known.uidNext), using: &random)
+            }
             let flags = NamedFlags(
-                system: Flags(rawValue: UInt64.random(in: 0..<32, using: &random)), keywords: Bool.random(using: &random) ? ["K\(step % 5)"] : [])
+                system: Flags(rawValue: UInt64.random(in: 0..<32, using: &random)),
+                keywords: Bool.random(using: &random) ? ["K\(step % 5)"] : [])
             switch Int.random(in: 0..<8, using: &random) {
-            case 0, 1: try await test.append((0..<Int.random(in: 1...3, using: &random)).map { "\(step) \($0)" }, to: key, flags: flags)
+            case 0, 1:
+                try await test.append(
+                    (0..<Int.random(in: 1...3, using: &random)).map { "\(step) \($0)" }, to: key, flags: flags)
             case 2: _ = try await test.store.changeFlags(in: key, uids: uids, .add(flags), unchangedSince: nil)
             case 3: _ = try await test.store.changeFlags(in: key, uids: uids, .replace(flags), unchangedSince: nil)
             case 4: _ = try await test.store.remove(in: key, uids: uids)
@@ -157,12 +170,15 @@ extension StoreConformance {
     private static func apply(_ changes: MailboxChanges, to known: inout MailboxIndex) {
         let gone = Set(changes.vanished)
         var entries: [UInt32: MessageEntry] = [:]
-        for position in 0..<known.count where !gone.contains(known.uids[position]) { entries[known.uids[position]] = known[position] }
+        for position in 0..<known.count where !gone.contains(known.uids[position]) {
+            entries[known.uids[position]] = known[position]
+        }
         for entry in changes.changed + changes.added { entries[entry.uid] = entry }
         let sorted = entries.values.sorted { $0.uid < $1.uid }
         known = MailboxIndex(
             uids: sorted.map(\.uid), flags: sorted.map(\.flags.rawValue), modSeqs: sorted.map(\.modSeq.value),
-            internalDates: sorted.map(\.internalDate.microseconds), sizes: sorted.map { UInt32($0.size) }, uidNext: changes.uidNext,
+            internalDates: sorted.map(\.internalDate.microseconds), sizes: sorted.map { UInt32($0.size) },
+            uidNext: changes.uidNext,
             highestModSeq: changes.highestModSeq, keywords: changes.keywords)
     }
 }

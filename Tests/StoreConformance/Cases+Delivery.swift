@@ -8,17 +8,24 @@ extension StoreConformance {
             let anna = try await test.makeAccount("anna")
             let bob = try await test.makeAccount("bob")
             let results = try await test.store.deliver(
-                try test.accepted("Subject: hello\r\n\r\nbody", to: [(anna, "INBOX"), (bob, "Junk"), (anna, "Nowhere"), (AccountID(4_711), "INBOX")]))
+                try test.accepted(
+                    "Subject: hello\r\n\r\nbody",
+                    to: [(anna, "INBOX"), (bob, "Junk"), (anna, "Nowhere"), (AccountID(4_711), "INBOX")]))
             try expectEqual(
                 results,
-                [.delivered(mailbox: "INBOX", uid: 1), .delivered(mailbox: "Junk", uid: 1), .delivered(mailbox: "INBOX", uid: 2), .noSuchAccount])
+                [
+                    .delivered(mailbox: "INBOX", uid: 1), .delivered(mailbox: "Junk", uid: 1),
+                    .delivered(mailbox: "INBOX", uid: 2), .noSuchAccount,
+                ])
             let key = try await test.inbox(of: anna)
             let expected = "Delivered-To: \(anna)\r\nSubject: hello\r\n\r\nbody"
             try expectEqual(try await test.text(of: 1, in: key), expected)
             let message = try await test.store.message(in: key, uid: 1)
             try expectEqual(message.size, expected.utf8.count)
             for range in [0..<5, 10..<40, 16..<17, 17..<20, 30..<900] {
-                try expectEqual(try await message.read(range), Array(Array(expected.utf8)[range.clamped(to: 0..<expected.utf8.count)]))
+                try expectEqual(
+                    try await message.read(range),
+                    Array(Array(expected.utf8)[range.clamped(to: 0..<expected.utf8.count)]))
             }
             let info = try await test.store.mailbox(key)
             try expectEqual([info.messages, info.unseen, Int(info.size)], [2, 2, 2 * expected.utf8.count])
@@ -29,7 +36,8 @@ extension StoreConformance {
             let small = try await test.makeAccount("small", quota: 30)
             let large = try await test.makeAccount("large")
             let text = String(repeating: "x", count: 40)
-            let results = try await test.store.deliver(try test.accepted(text, to: [(small, "INBOX"), (large, "INBOX")], enforcesQuota: true))
+            let results = try await test.store.deliver(
+                try test.accepted(text, to: [(small, "INBOX"), (large, "INBOX")], enforcesQuota: true))
             try expectEqual(results, [.overQuota, .delivered(mailbox: "INBOX", uid: 1)])
             let inbox = try await test.inbox(of: small)
             try expectEqual(try await test.store.mailbox(inbox).messages, 0)
@@ -53,14 +61,17 @@ extension StoreConformance {
     ]
 
     static let records: [ConformanceCase] = [
-        ConformanceCase("the record of a delivery is found by code, message-id and addresses, with its deliveries") { test in
+        ConformanceCase("the record of a delivery is found by code, message-id and addresses, with its deliveries") {
+            test in
             guard let records = test.records else { return }
             let anna = try await test.makeAccount()
             let message = try test.accepted("text", to: [(anna, "INBOX")], number: 5, messageID: "<id-1@example.org>")
             _ = try await test.store.deliver(message)
             let queries = [
-                RecordQuery(code: message.record.code), RecordQuery(messageID: "<id-1@example.org>"), RecordQuery(messageID: "id-1@example.org"),
-                RecordQuery(address: "SENDER@example.org"), RecordQuery(address: "anna@example.test"), RecordQuery(kind: .message),
+                RecordQuery(code: message.record.code), RecordQuery(messageID: "<id-1@example.org>"),
+                RecordQuery(messageID: "id-1@example.org"),
+                RecordQuery(address: "SENDER@example.org"), RecordQuery(address: "anna@example.test"),
+                RecordQuery(kind: .message),
                 RecordQuery(since: test.clock.now(), until: test.clock.now()), RecordQuery(outcome: .accept),
             ]
             for query in queries {
@@ -68,11 +79,17 @@ extension StoreConformance {
                 try expectEqual(found.map(\.code), [message.record.code])
                 try expectEqual(
                     found.first?.deliveries,
-                    [Record.Delivery(recipient: "Anna@example.test", finalAddress: "anna@example.test", mailbox: "INBOX", uid: 1, outcome: .deliver)])
+                    [
+                        Record.Delivery(
+                            recipient: "Anna@example.test", finalAddress: "anna@example.test", mailbox: "INBOX", uid: 1,
+                            outcome: .deliver)
+                    ])
             }
             let misses = [
-                RecordQuery(messageID: "<id-2@example.org>"), RecordQuery(address: "nobody@example.test"), RecordQuery(kind: .login),
-                RecordQuery(since: test.clock.now() + .seconds(1)), RecordQuery(code: message.record.code, address: "nobody@example.test"),
+                RecordQuery(messageID: "<id-2@example.org>"), RecordQuery(address: "nobody@example.test"),
+                RecordQuery(kind: .login),
+                RecordQuery(since: test.clock.now() + .seconds(1)),
+                RecordQuery(code: message.record.code, address: "nobody@example.test"),
             ]
             for query in misses { try expectEqual(try await records.records(query), []) }
         },
@@ -81,7 +98,8 @@ extension StoreConformance {
             let anna = try await test.makeAccount()
             for number in 1...10 as ClosedRange<UInt32> {
                 test.clock.advance(by: .seconds(1))
-                _ = try await test.store.deliver(try test.accepted("text \(number)", to: [(anna, "INBOX")], number: number))
+                _ = try await test.store.deliver(
+                    try test.accepted("text \(number)", to: [(anna, "INBOX")], number: number))
             }
             let found = try await records.records(RecordQuery(limit: 4))
             try expectEqual(found.flatMap { $0.deliveries.map(\.uid) }, [10, 9, 8, 7])
@@ -89,11 +107,13 @@ extension StoreConformance {
             try expectEqual(byAddress.flatMap { $0.deliveries.map(\.uid) }, [10, 9, 8])
             try expectEqual(try await records.records(RecordQuery(limit: 0)), [])
         },
-        ConformanceCase("a refusal's record is there after the next commit, and stands for nothing in the ledger") { test in
+        ConformanceCase("a refusal's record is there after the next commit, and stands for nothing in the ledger") {
+            test in
             guard let records = test.records else { return }
             let anna = try await test.makeAccount()
             let refusal = Record(
-                code: LookupCode(at: test.clock.now(), counter: 1), kind: .refusal, at: test.clock.now(), service: "smtp",
+                code: LookupCode(at: test.clock.now(), counter: 1), kind: .refusal, at: test.clock.now(),
+                service: "smtp",
                 peer: Record.Peer(address: "192.0.2.1"), recipients: ["nobody@example.test"],
                 decisions: [Decision(check: "recipient", outcome: .refuse, summary: "Unknown.")], reply: "550 5.1.1")
             try await records.write(refusal)
@@ -103,15 +123,18 @@ extension StoreConformance {
             let report = try await records.ledger()
             try expect(report.holds && report.ledger[.accepted] == 0, "\(report)")
         },
-        ConformanceCase("the ledger counts each recipient, holds, and goes on holding when records are purged") { test in
+        ConformanceCase("the ledger counts each recipient, holds, and goes on holding when records are purged") {
+            test in
             guard let records = test.records else { return }
             let anna = try await test.makeAccount("anna")
             let bob = try await test.makeAccount("bob")
-            _ = try await test.store.deliver(try test.accepted("one", to: [(anna, "INBOX"), (bob, "INBOX")], number: 1))
+            _ = try await test.store.deliver(
+                try test.accepted("one", to: [(anna, "INBOX"), (bob, "INBOX")], number: 1))
             test.clock.advance(by: .seconds(3_600))
             _ = try await test.store.deliver(try test.accepted("two", to: [(anna, "INBOX")], number: 2))
             // Taken for two, and one account is gone: accounted for, not lost.
-            _ = try await test.store.deliver(try test.accepted("three", to: [(anna, "INBOX"), (AccountID(99), "INBOX")], number: 3))
+            _ = try await test.store.deliver(
+                try test.accepted("three", to: [(anna, "INBOX"), (AccountID(99), "INBOX")], number: 3))
             // Nobody got it: nothing was taken.
             _ = try await test.store.deliver(try test.accepted("four", to: [(AccountID(99), "INBOX")], number: 4))
             var report = try await records.ledger()

@@ -6,7 +6,8 @@ extension StoreConformance {
     private static func credential(_ number: Int64, _ label: String, at time: Instant) -> Credential {
         let keys = Credential.SCRAMKeys(salt: [1, 2], iterations: 4_096, storedKey: [3], serverKey: [4, 5, 6])
         return Credential(
-            number: number, label: label, argon2id: "$argon2id$v=19$\(label)", scramSHA256: keys, scramSHA1: keys, createdAt: time)
+            number: number, label: label, argon2id: "$argon2id$v=19$\(label)", scramSHA256: keys, scramSHA1: keys,
+            createdAt: time)
     }
 
     static let directory: [ConformanceCase] = [
@@ -14,37 +15,51 @@ extension StoreConformance {
             let anna = try await test.makeAccount("Anna")
             let domain = try require(Domain("EXAMPLE.test"), "domain")
             for name in ["anna", "ANNA", "Anna"] {
-                try expectEqual(test.store.entry(localPart: name, domain: domain), .account(anna, try address("Anna@example.test")))
+                try expectEqual(
+                    test.store.entry(localPart: name, domain: domain), .account(anna, try address("Anna@example.test")))
             }
             try expectEqual(test.store.entry(localPart: "ann", domain: domain), nil)
-            try expectEqual(test.store.entry(localPart: "anna", domain: try require(Domain("example.org"), "domain")), nil)
+            try expectEqual(
+                test.store.entry(localPart: "anna", domain: try require(Domain("example.org"), "domain")), nil)
             try expectEqual(test.store.account(anna)?.address, try address("Anna@example.test"))
             try expectEqual(test.store.accounts().map(\.id), [anna])
         },
         ConformanceCase("an address is given once, and accounts are made all or none") { test in
             _ = try await test.makeAccount("anna")
             let batch = [
-                NewAccount(address: try address("bob@example.test"), credential: nil), NewAccount(address: try address("ANNA@example.test"), credential: nil),
+                NewAccount(address: try address("bob@example.test"), credential: nil),
+                NewAccount(address: try address("ANNA@example.test"), credential: nil),
             ]
-            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) { _ = try await test.store.createAccounts(batch) }
+            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
+                _ = try await test.store.createAccounts(batch)
+            }
             try expectEqual(test.store.accounts().count, 1)
             try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
-                try await test.store.putAlias(try address("anna@example.test"), targets: [try address("x@example.test")])
+                try await test.store.putAlias(
+                    try address("anna@example.test"), targets: [try address("x@example.test")])
             }
-            try await test.store.putAlias(try address("sales@example.test"), targets: [try address("anna@example.test")])
+            try await test.store.putAlias(
+                try address("sales@example.test"), targets: [try address("anna@example.test")])
             try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
-                _ = try await test.store.createAccounts([NewAccount(address: try address("Sales@example.test"), credential: nil)])
+                _ = try await test.store.createAccounts([
+                    NewAccount(address: try address("Sales@example.test"), credential: nil)
+                ])
             }
         },
-        ConformanceCase("aliases lead to addresses; an account may use those that reach it, through others as well") { test in
+        ConformanceCase("aliases lead to addresses; an account may use those that reach it, through others as well") {
+            test in
             let anna = try await test.makeAccount("anna")
             _ = try await test.makeAccount("bob")
             let domain = try require(Domain("example.test"), "domain")
-            try await test.store.putAlias(try address("sales@example.test"), targets: [try address("anna@example.test"), try address("bob@example.test")])
-            try await test.store.putAlias(try address("info@example.test"), targets: [try address("sales@example.test")])
+            try await test.store.putAlias(
+                try address("sales@example.test"),
+                targets: [try address("anna@example.test"), try address("bob@example.test")])
+            try await test.store.putAlias(
+                try address("info@example.test"), targets: [try address("sales@example.test")])
             try await test.store.putAlias(try address("loop@example.test"), targets: [try address("loop@example.test")])
             try expectEqual(
-                test.store.entry(localPart: "SALES", domain: domain), .alias([try address("anna@example.test"), try address("bob@example.test")]))
+                test.store.entry(localPart: "SALES", domain: domain),
+                .alias([try address("anna@example.test"), try address("bob@example.test")]))
             try expectEqual(
                 Set(test.store.addresses(of: anna)),
                 [try address("anna@example.test"), try address("sales@example.test"), try address("info@example.test")])
@@ -59,13 +74,18 @@ extension StoreConformance {
             let domain = try require(Domain("bücher.example"), "domain")
             let catchAll = try address("anna@example.test")
             try await test.store.putDomain(LocalDomain(domain: domain, catchAll: catchAll, subaddressSeparator: "-"))
-            try expectEqual(test.store.domain(domain), LocalDomain(domain: domain, catchAll: catchAll, subaddressSeparator: "-"))
+            try expectEqual(
+                test.store.domain(domain), LocalDomain(domain: domain, catchAll: catchAll, subaddressSeparator: "-"))
             try await test.store.putDomain(LocalDomain(domain: domain, catchAll: nil, subaddressSeparator: nil))
-            try expectEqual(test.store.domains(), [LocalDomain(domain: domain, catchAll: nil, subaddressSeparator: nil)])
+            try expectEqual(
+                test.store.domains(), [LocalDomain(domain: domain, catchAll: nil, subaddressSeparator: nil)])
             _ = try await test.store.createAccounts([
-                NewAccount(address: try require(EmailAddress(localPart: "karl", domain: domain), "address"), credential: nil)
+                NewAccount(
+                    address: try require(EmailAddress(localPart: "karl", domain: domain), "address"), credential: nil)
             ])
-            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) { try await test.store.removeDomain(domain) }
+            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
+                try await test.store.removeDomain(domain)
+            }
             let account = try require(test.store.accounts().first, "account")
             try await test.store.removeAccount(account.id)
             try await test.store.removeDomain(domain)
@@ -84,7 +104,9 @@ extension StoreConformance {
             try checkGrowth()
             try await test.store.putCredential(credential(0, "", at: now), of: anna)
             try checkGrowth()
-            try expectEqual(try await test.store.credentials(of: anna), [credential(0, "", at: now), credential(7, "phone", at: now)])
+            try expectEqual(
+                try await test.store.credentials(of: anna),
+                [credential(0, "", at: now), credential(7, "phone", at: now)])
             try await test.store.putCredential(credential(7, "new phone", at: now), of: anna)
             try checkGrowth()
             try expectEqual(try await test.store.credentials(of: anna).last?.label, "new phone")
@@ -94,22 +116,27 @@ extension StoreConformance {
             test.store.noteUse(ofCredential: 0, of: anna, at: now)
             try await test.append(["x"], to: try await test.inbox(of: anna))
             try expectEqual(try await test.store.credentials(of: anna).first?.lastUsedAt, now)
-            try await expectError(.noSuchAccount) { try await test.store.putCredential(credential(1, "", at: now), of: AccountID(99)) }
+            try await expectError(.noSuchAccount) {
+                try await test.store.putCredential(credential(1, "", at: now), of: AccountID(99))
+            }
         },
         ConformanceCase("an account's properties change one by one") { test in
             let anna = try await test.makeAccount("anna", quota: 100)
-            try await test.store.updateAccount(anna, displayName: "Anna A.", quota: nil, isAdministrator: nil, isSuspended: true)
+            try await test.store.updateAccount(
+                anna, displayName: "Anna A.", quota: nil, isAdministrator: nil, isSuspended: true)
             var account = try require(test.store.account(anna), "account")
             try expectEqual(account.displayName, "Anna A.")
             try expectEqual(account.quota, 100)
             try expect(account.isSuspended && !account.isAdministrator, "\(account)")
-            try await test.store.updateAccount(anna, displayName: nil, quota: .some(nil), isAdministrator: true, isSuspended: false)
+            try await test.store.updateAccount(
+                anna, displayName: nil, quota: .some(nil), isAdministrator: true, isSuspended: false)
             account = try require(test.store.account(anna), "account")
             try expectEqual(account.quota, nil)
             try expectEqual(account.displayName, "Anna A.")
             try expect(account.isAdministrator && !account.isSuspended, "\(account)")
             try await expectError(.noSuchAccount) {
-                try await test.store.updateAccount(AccountID(99), displayName: "x", quota: nil, isAdministrator: nil, isSuspended: nil)
+                try await test.store.updateAccount(
+                    AccountID(99), displayName: "x", quota: nil, isAdministrator: nil, isSuspended: nil)
             }
         },
         ConformanceCase("a removed account is gone with all it had, and its number does not come back") { test in

@@ -12,14 +12,17 @@ extension StoreConformance {
             for info in all {
                 try expect(info.subscribed, "\(info.name) is not subscribed")
                 try expectEqual(info.uidNext, 1)
-                try expect(info.uidValidity > 0 && info.highestModSeq.value > 0, "UIDVALIDITY and MODSEQ begin at 1 or above")
+                try expect(
+                    info.uidValidity > 0 && info.highestModSeq.value > 0, "UIDVALIDITY and MODSEQ begin at 1 or above")
                 try expectEqual([info.messages, info.unseen, info.deleted, Int(info.size)], [0, 0, 0, 0])
             }
         },
         ConformanceCase("INBOX is found in any case, other names in their own only") { test in
             let account = try await test.makeAccount()
             let key = try await test.inbox(of: account)
-            for name in ["inbox", "Inbox", "iNBOX"] { try expectEqual(try await test.store.mailbox(named: name, of: account).key, key) }
+            for name in ["inbox", "Inbox", "iNBOX"] {
+                try expectEqual(try await test.store.mailbox(named: name, of: account).key, key)
+            }
             try await expectError(.noSuchMailbox) { _ = try await test.store.mailbox(named: "sent", of: account) }
         },
         ConformanceCase("a mailbox is made with the levels above it") { test in
@@ -28,26 +31,38 @@ extension StoreConformance {
             try expectEqual(made.name, "Work/2026/März")
             let names = try await test.store.mailboxes(of: account).map(\.name)
             try expect(names.contains("Work") && names.contains("Work/2026"), "the levels above are missing")
-            try await expectError(.mailboxExists) { _ = try await test.store.createMailbox(named: "Work", of: account, use: nil) }
-            try await expectError(.mailboxExists) { _ = try await test.store.createMailbox(named: "inbox", of: account, use: nil) }
+            try await expectError(.mailboxExists) {
+                _ = try await test.store.createMailbox(named: "Work", of: account, use: nil)
+            }
+            try await expectError(.mailboxExists) {
+                _ = try await test.store.createMailbox(named: "inbox", of: account, use: nil)
+            }
         },
         ConformanceCase("a special use is given once") { test in
             let account = try await test.makeAccount()
             try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
                 _ = try await test.store.createMailbox(named: "Spam", of: account, use: .junk)
             }
-            try expectEqual(try await test.store.createMailbox(named: "Everything", of: account, use: .all).specialUse, .all)
+            try expectEqual(
+                try await test.store.createMailbox(named: "Everything", of: account, use: .all).specialUse, .all)
         },
         ConformanceCase("names that cannot be mailboxes are refused") { test in
             let account = try await test.makeAccount()
             let deep = Array(repeating: "a", count: 40).joined(separator: "/")
-            for name in ["", "/a", "a/", "a//b", "a\u{0}b", "a\tb", "\u{7F}", "\u{85}", String(repeating: "x", count: 1_001), deep] {
-                try await expectError("invalidName for \(name.debugDescription)", { if case .invalidName = $0 { true } else { false } }) {
+            for name in [
+                "", "/a", "a/", "a//b", "a\u{0}b", "a\tb", "\u{7F}", "\u{85}", String(repeating: "x", count: 1_001),
+                deep,
+            ] {
+                try await expectError(
+                    "invalidName for \(name.debugDescription)", { if case .invalidName = $0 { true } else { false } }
+                ) {
                     _ = try await test.store.createMailbox(named: name, of: account, use: nil)
                 }
             }
         },
-        ConformanceCase("a deleted mailbox is gone, those below it stay, and its name comes back with another UIDVALIDITY") { test in
+        ConformanceCase(
+            "a deleted mailbox is gone, those below it stay, and its name comes back with another UIDVALIDITY"
+        ) { test in
             let account = try await test.makeAccount()
             let first = try await test.store.createMailbox(named: "A", of: account, use: nil)
             _ = try await test.store.createMailbox(named: "A/B", of: account, use: nil)
@@ -82,12 +97,17 @@ extension StoreConformance {
             try expect(names.contains("X") && names.contains("X/Y"), "the levels above the new name are missing")
             try expect(!names.contains { $0 == "A" || $0.hasPrefix("A/") }, "an old name is still there")
         },
-        ConformanceCase("a rename to a name that is taken, below itself, or of nothing is refused and changes nothing") { test in
+        ConformanceCase("a rename to a name that is taken, below itself, or of nothing is refused and changes nothing")
+        { test in
             let account = try await test.makeAccount()
             _ = try await test.store.createMailbox(named: "A/B", of: account, use: nil)
             let before = try await test.store.mailboxes(of: account)
-            try await expectError(.mailboxExists) { try await test.store.renameMailbox(named: "A", to: "Sent", of: account) }
-            try await expectError(.noSuchMailbox) { try await test.store.renameMailbox(named: "Z", to: "Y", of: account) }
+            try await expectError(.mailboxExists) {
+                try await test.store.renameMailbox(named: "A", to: "Sent", of: account)
+            }
+            try await expectError(.noSuchMailbox) {
+                try await test.store.renameMailbox(named: "Z", to: "Y", of: account)
+            }
             try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
                 try await test.store.renameMailbox(named: "A", to: "A/B/A", of: account)
             }
@@ -127,9 +147,13 @@ extension StoreConformance {
             let nobody = AccountID(987_654)
             try await expectError(.noSuchAccount) { _ = try await test.store.mailboxes(of: nobody) }
             try await expectError(.noSuchAccount) { _ = try await test.store.mailbox(named: "INBOX", of: nobody) }
-            try await expectError(.noSuchAccount) { _ = try await test.store.createMailbox(named: "A", of: nobody, use: nil) }
+            try await expectError(.noSuchAccount) {
+                _ = try await test.store.createMailbox(named: "A", of: nobody, use: nil)
+            }
             try await expectError(.noSuchAccount) { try await test.store.deleteMailbox(named: "A", of: nobody) }
-            try await expectError(.noSuchAccount) { try await test.store.renameMailbox(named: "A", to: "B", of: nobody) }
+            try await expectError(.noSuchAccount) {
+                try await test.store.renameMailbox(named: "A", to: "B", of: nobody)
+            }
             try await expectError(.noSuchAccount) { try await test.store.setSubscribed(true, name: "A", of: nobody) }
             try await expectError(.noSuchAccount) { _ = try await test.store.subscriptions(of: nobody) }
             try await expectError(.noSuchAccount) { _ = try await test.store.expunged(of: nobody, limit: 10) }
@@ -140,13 +164,18 @@ extension StoreConformance {
             let nowhere = MailboxKey(account: account, mailbox: MailboxID(987_654))
             try await expectError(.noSuchMailbox) { _ = try await test.store.mailbox(nowhere) }
             try await expectError(.noSuchMailbox) { _ = try await test.store.index(of: nowhere) }
-            try await expectError(.noSuchMailbox) { _ = try await test.store.changes(in: nowhere, since: ModSeq(1), knownUIDNext: 1) }
+            try await expectError(.noSuchMailbox) {
+                _ = try await test.store.changes(in: nowhere, since: ModSeq(1), knownUIDNext: 1)
+            }
             try await expectError(.noSuchMailbox) { _ = try await test.store.summaries(in: nowhere, uids: [1]) }
-            try await expectError(.noSuchMailbox) { try await test.store.scanSummaries(in: nowhere, range: 1...9) { _ in true } }
+            try await expectError(.noSuchMailbox) {
+                try await test.store.scanSummaries(in: nowhere, range: 1...9) { _ in true }
+            }
             try await expectError(.noSuchMailbox) { _ = try await test.store.message(in: nowhere, uid: 1) }
             try await expectError(.noSuchMailbox) { _ = try await test.append(["x"], to: nowhere) }
             try await expectError(.noSuchMailbox) {
-                _ = try await test.store.changeFlags(in: nowhere, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
+                _ = try await test.store.changeFlags(
+                    in: nowhere, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
             }
             try await expectError(.noSuchMailbox) { _ = try await test.store.copy(from: nowhere, uids: [1], to: inbox) }
             try await expectError(.noSuchMailbox) { _ = try await test.store.copy(from: inbox, uids: [1], to: nowhere) }

@@ -8,7 +8,8 @@ extension StoreConformance {
             let key = try await test.inbox(of: account)
             let before = try await test.store.mailbox(key)
             let messages = [
-                try test.message("first"), try test.message("second one", flags: NamedFlags(system: [.seen, .deleted], keywords: ["$Label1"])),
+                try test.message("first"),
+                try test.message("second one", flags: NamedFlags(system: [.seen, .deleted], keywords: ["$Label1"])),
             ]
             let result = try await test.store.append(messages, to: key)
             try expectEqual(result, AppendResult(uidValidity: before.uidValidity, uids: [1, 2]))
@@ -31,14 +32,19 @@ extension StoreConformance {
             // Sizes around a checksum's chunk and the spool's threshold, so that each way of storing is taken.
             for size in [0, 1, 7, 8, 4_096, 65_535, 65_536, 65_537, 131_072, 131_073, 262_145, 1_000_003] {
                 let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
-                let uid = try require(try await test.store.append([try test.message(bytes: bytes)], to: key).uids.first, "UID")
+                let uid = try require(
+                    try await test.store.append([try test.message(bytes: bytes)], to: key).uids.first, "UID")
                 let message = try await test.store.message(in: key, uid: uid)
                 try expectEqual(message.size, size)
                 try expect(try await message.readAll() == bytes, "\(size) octets came back changed")
-                for range in [0..<1, 1..<5, 65_530..<65_540, size - 3..<size + 10, size / 2..<size / 2 + 70_000, size..<size, size + 5..<size + 9]
+                for range in [
+                    0..<1, 1..<5, 65_530..<65_540, size - 3..<size + 10, size / 2..<size / 2 + 70_000, size..<size,
+                    size + 5..<size + 9,
+                ]
                 where range.lowerBound >= 0 {
                     let part = try await message.read(range)
-                    try expect(part == Array(bytes[range.clamped(to: 0..<size)]), "octets \(range) of \(size) are wrong")
+                    try expect(
+                        part == Array(bytes[range.clamped(to: 0..<size)]), "octets \(range) of \(size) are wrong")
                 }
             }
         },
@@ -55,27 +61,36 @@ extension StoreConformance {
             let many = (0..<60).map { "k\($0)" }
             let before = try await test.store.mailbox(key)
             let messages = [try test.message("one"), try test.message("two", flags: NamedFlags(keywords: many))]
-            try await expectError("limit", { if case .limit = $0 { true } else { false } }) { _ = try await test.store.append(messages, to: key) }
+            try await expectError("limit", { if case .limit = $0 { true } else { false } }) {
+                _ = try await test.store.append(messages, to: key)
+            }
             try expectEqual(try await test.store.mailbox(key), before)
         },
         ConformanceCase("flags are added, removed and replaced; only what changes gets a new MODSEQ") { test in
             let key = try await test.inbox(of: try await test.makeAccount())
             try await test.append(["a", "b", "c"], to: key)
             let first = try await test.store.changeFlags(
-                in: key, uids: [3, 1, 1, 99], .add(NamedFlags(system: [.seen, .flagged], keywords: ["Todo"])), unchangedSince: nil)
+                in: key, uids: [3, 1, 1, 99], .add(NamedFlags(system: [.seen, .flagged], keywords: ["Todo"])),
+                unchangedSince: nil)
             try expectEqual(first.messages.map(\.uid), [1, 3])
-            try expectEqual(first.messages.map(\.flags), [[.seen, .flagged, .keyword(0)], [.seen, .flagged, .keyword(0)]])
+            try expectEqual(
+                first.messages.map(\.flags), [[.seen, .flagged, .keyword(0)], [.seen, .flagged, .keyword(0)]])
             try expectEqual(first.keywords, ["Todo"])
-            try expect(first.messages.allSatisfy { $0.modSeq == first.highestModSeq }, "changed messages have the new MODSEQ")
+            try expect(
+                first.messages.allSatisfy { $0.modSeq == first.highestModSeq }, "changed messages have the new MODSEQ")
             let second = try await test.store.changeFlags(
                 in: key, uids: [1, 2, 3], .add(NamedFlags(system: .seen, keywords: ["TODO"])), unchangedSince: nil)
-            try expectEqual(second.messages.map(\.modSeq), [first.highestModSeq, second.highestModSeq, first.highestModSeq])
-            let third = try await test.store.changeFlags(in: key, uids: [1, 2, 3], .add(NamedFlags(system: .seen)), unchangedSince: nil)
+            try expectEqual(
+                second.messages.map(\.modSeq), [first.highestModSeq, second.highestModSeq, first.highestModSeq])
+            let third = try await test.store.changeFlags(
+                in: key, uids: [1, 2, 3], .add(NamedFlags(system: .seen)), unchangedSince: nil)
             try expectEqual(third.highestModSeq, second.highestModSeq)
             let removed = try await test.store.changeFlags(
-                in: key, uids: [1], .remove(NamedFlags(system: .seen, keywords: ["todo", "unknown"])), unchangedSince: nil)
+                in: key, uids: [1], .remove(NamedFlags(system: .seen, keywords: ["todo", "unknown"])),
+                unchangedSince: nil)
             try expectEqual(removed.messages.map(\.flags), [.flagged])
-            let replaced = try await test.store.changeFlags(in: key, uids: [1], .replace(NamedFlags(system: .draft)), unchangedSince: nil)
+            let replaced = try await test.store.changeFlags(
+                in: key, uids: [1], .replace(NamedFlags(system: .draft)), unchangedSince: nil)
             try expectEqual(replaced.messages.map(\.flags), [.draft])
             try await test.checkInvariants(of: key)
         },
@@ -83,8 +98,10 @@ extension StoreConformance {
             let key = try await test.inbox(of: try await test.makeAccount())
             try await test.append(["a", "b"], to: key)
             let known = try await test.store.mailbox(key).highestModSeq
-            _ = try await test.store.changeFlags(in: key, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
-            let result = try await test.store.changeFlags(in: key, uids: [1, 2], .add(NamedFlags(system: .deleted)), unchangedSince: known)
+            _ = try await test.store.changeFlags(
+                in: key, uids: [1], .add(NamedFlags(system: .seen)), unchangedSince: nil)
+            let result = try await test.store.changeFlags(
+                in: key, uids: [1, 2], .add(NamedFlags(system: .deleted)), unchangedSince: known)
             try expectEqual(result.modified, [1])
             try expectEqual(result.messages.map(\.uid), [2])
             try expectEqual(try await test.store.index(of: key).flags, [Flags.seen.rawValue, Flags.deleted.rawValue])
@@ -93,10 +110,12 @@ extension StoreConformance {
             let key = try await test.inbox(of: try await test.makeAccount())
             try await test.append(["a"], to: key)
             let all = (0..<58).map { "k\($0)" }
-            let result = try await test.store.changeFlags(in: key, uids: [1], .add(NamedFlags(keywords: all)), unchangedSince: nil)
+            let result = try await test.store.changeFlags(
+                in: key, uids: [1], .add(NamedFlags(keywords: all)), unchangedSince: nil)
             try expectEqual(result.messages.first?.flags.keywordIndices, Array(0..<58))
             try await expectError("limit", { if case .limit = $0 { true } else { false } }) {
-                _ = try await test.store.changeFlags(in: key, uids: [1], .add(NamedFlags(keywords: ["more"])), unchangedSince: nil)
+                _ = try await test.store.changeFlags(
+                    in: key, uids: [1], .add(NamedFlags(keywords: ["more"])), unchangedSince: nil)
             }
             try await test.checkInvariants(of: key)
         },
@@ -105,11 +124,13 @@ extension StoreConformance {
             let source = try await test.inbox(of: account)
             let target = try await test.store.mailbox(named: "Archive", of: account)
             try await test.append(["x"], to: target.key, flags: NamedFlags(keywords: ["Other"]))
-            try await test.append(["one", "two", "three"], to: source, flags: NamedFlags(system: .flagged, keywords: ["Work"]))
+            try await test.append(
+                ["one", "two", "three"], to: source, flags: NamedFlags(system: .flagged, keywords: ["Work"]))
             let date = test.clock.now()
             test.clock.advance(by: .seconds(60))
             let result = try await test.store.copy(from: source, uids: [3, 1, 50], to: target.key)
-            try expectEqual(result, CopyResult(uidValidity: target.uidValidity, sourceUIDs: [1, 3], destinationUIDs: [2, 3]))
+            try expectEqual(
+                result, CopyResult(uidValidity: target.uidValidity, sourceUIDs: [1, 3], destinationUIDs: [2, 3]))
             let index = try await test.store.index(of: target.key)
             try expectEqual(index.keywords, ["Other", "Work"])
             try expectEqual(index[1].flags, [.flagged, .keyword(1)])
@@ -124,7 +145,8 @@ extension StoreConformance {
             let account = try await test.makeAccount()
             let source = try await test.inbox(of: account)
             let target = try await test.store.mailbox(named: "Trash", of: account)
-            try await test.append(["one", "two", "three"], to: source, flags: NamedFlags(system: .seen, keywords: ["Work"]))
+            try await test.append(
+                ["one", "two", "three"], to: source, flags: NamedFlags(system: .seen, keywords: ["Work"]))
             let before = try await test.store.mailbox(source).highestModSeq
             let result = try await test.store.move(from: source, uids: [2, 3], to: target.key)
             try expectEqual(result.sourceUIDs, [2, 3])
@@ -145,7 +167,8 @@ extension StoreConformance {
             let account = try await test.makeAccount()
             let key = try await test.inbox(of: account)
             try await test.append(["a", "b", "c", "d"], to: key)
-            _ = try await test.store.changeFlags(in: key, uids: [1, 2, 4], .add(NamedFlags(system: .deleted)), unchangedSince: nil)
+            _ = try await test.store.changeFlags(
+                in: key, uids: [1, 2, 4], .add(NamedFlags(system: .deleted)), unchangedSince: nil)
             try expectEqual(try await test.store.expunge(in: key, uids: [2, 3]).uids, [2])
             let rest = try await test.store.expunge(in: key, uids: nil)
             try expectEqual(rest.uids, [1, 4])
@@ -161,7 +184,8 @@ extension StoreConformance {
         ConformanceCase("expunged messages are listed newest first and come back with new UIDs") { test in
             let account = try await test.makeAccount()
             let key = try await test.inbox(of: account)
-            try await test.append(["first", "second"], to: key, flags: NamedFlags(system: [.flagged, .deleted], keywords: ["Work"]))
+            try await test.append(
+                ["first", "second"], to: key, flags: NamedFlags(system: [.flagged, .deleted], keywords: ["Work"]))
             _ = try await test.store.expunge(in: key, uids: [1])
             test.clock.advance(by: .seconds(5))
             _ = try await test.store.expunge(in: key, uids: [2])

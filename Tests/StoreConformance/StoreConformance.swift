@@ -29,7 +29,8 @@ public struct StoreUnderTest: Sendable {
     public let records: (any RecordStore)?
     public let clock: TestClock
 
-    public init(store: any MailboxStore & DeliveryStore & DirectoryStore, records: (any RecordStore)?, clock: TestClock) {
+    public init(store: any MailboxStore & DeliveryStore & DirectoryStore, records: (any RecordStore)?, clock: TestClock)
+    {
         self.store = store
         self.records = records
         self.clock = clock
@@ -48,11 +49,15 @@ public struct ConformanceFailure: Error, CustomStringConvertible {
     public let description: String
 }
 
-func expect(_ claim: Bool, _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line) throws {
+func expect(_ claim: Bool, _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line)
+    throws
+{
     if !claim { throw ConformanceFailure(description: "\(file):\(line): \(message())") }
 }
 
-func expectEqual<Value: Equatable>(_ left: Value, _ right: Value, file: StaticString = #fileID, line: UInt = #line) throws {
+func expectEqual<Value: Equatable>(_ left: Value, _ right: Value, file: StaticString = #fileID, line: UInt = #line)
+    throws
+{
     if left != right { throw ConformanceFailure(description: "\(file):\(line): \(left) is not \(right)") }
 }
 
@@ -63,12 +68,15 @@ func require<Value>(_ value: Value?, _ what: String, file: StaticString = #fileI
 
 /// The call has to fail with an error that `matches`.
 func expectError(
-    _ name: String, _ matches: (StoreError) -> Bool, file: StaticString = #fileID, line: UInt = #line, _ body: () async throws -> Void
+    _ name: String, _ matches: (StoreError) -> Bool, file: StaticString = #fileID, line: UInt = #line,
+    _ body: () async throws -> Void
 ) async throws {
     do {
         try await body()
     } catch let error as StoreError {
-        guard matches(error) else { throw ConformanceFailure(description: "\(file):\(line): \(error) instead of \(name)") }
+        guard matches(error) else {
+            throw ConformanceFailure(description: "\(file):\(line): \(error) instead of \(name)")
+        }
         return
     }
     throw ConformanceFailure(description: "\(file):\(line): no error instead of \(name)")

@@ -11,10 +11,14 @@ extension StoreUnderTest {
         let domain = try require(Domain(StoreUnderTest.domain), "domain")
         if store.domain(domain) == nil { try await store.putDomain(LocalDomain(domain: domain)) }
         let address = try require(EmailAddress("\(name)@\(StoreUnderTest.domain)"), "address")
-        return try require(try await store.createAccounts([NewAccount(address: address, quota: quota, credential: nil)]).first, "account")
+        return try require(
+            try await store.createAccounts([NewAccount(address: address, quota: quota, credential: nil)]).first,
+            "account")
     }
 
-    public func inbox(of account: AccountID) async throws -> MailboxKey { try await store.mailbox(named: "INBOX", of: account).key }
+    public func inbox(of account: AccountID) async throws -> MailboxKey {
+        try await store.mailbox(named: "INBOX", of: account).key
+    }
 
     public func spool(_ bytes: [UInt8]) throws -> SpooledMessage {
         let spool = try store.makeSpool()
@@ -34,13 +38,15 @@ extension StoreUnderTest {
 
     public func message(bytes: [UInt8], flags: NamedFlags = NamedFlags()) throws -> AppendedMessage {
         AppendedMessage(
-            content: try spool(bytes), summary: StoreUnderTest.summary(String(decoding: bytes.prefix(40), as: UTF8.self)), flags: flags,
+            content: try spool(bytes),
+            summary: StoreUnderTest.summary(String(decoding: bytes.prefix(40), as: UTF8.self)), flags: flags,
             internalDate: clock.now())
     }
 
     /// Appends one message of each text. Returns the UIDs.
     @discardableResult
-    public func append(_ texts: [String], to key: MailboxKey, flags: NamedFlags = NamedFlags()) async throws -> [UInt32] {
+    public func append(_ texts: [String], to key: MailboxKey, flags: NamedFlags = NamedFlags()) async throws -> [UInt32]
+    {
         var messages: [AppendedMessage] = []
         for text in texts { messages.append(try message(text, flags: flags)) }
         return try await store.append(messages, to: key).uids
@@ -52,26 +58,31 @@ extension StoreUnderTest {
 
     public static func summary(_ subject: String) -> StoredSummary {
         StoredSummary(
-            envelope: Array("(NIL \"\(subject)\" NIL)".utf8), bodyStructure: Array("(\"TEXT\" \"PLAIN\")".utf8), subject: subject,
-            from: "Anna <anna@example.org>", to: "bob@example.test", cc: "", bcc: "é", messageID: nil, sentDate: Instant(seconds: 77),
+            envelope: Array("(NIL \"\(subject)\" NIL)".utf8), bodyStructure: Array("(\"TEXT\" \"PLAIN\")".utf8),
+            subject: subject,
+            from: "Anna <anna@example.org>", to: "bob@example.test", cc: "", bcc: "é", messageID: nil,
+            sentDate: Instant(seconds: 77),
             sentZoneMinutes: -90, preview: "preview of \(subject)")
     }
 
     public func accepted(
-        _ text: String, to recipients: [(account: AccountID, mailbox: String)], enforcesQuota: Bool = false, number: UInt32 = 0,
+        _ text: String, to recipients: [(account: AccountID, mailbox: String)], enforcesQuota: Bool = false,
+        number: UInt32 = 0,
         messageID: String? = nil
     ) throws -> AcceptedMessage {
         let bytes = Array(text.utf8)
         let final = try require(EmailAddress("anna@example.test"), "address")
         let record = Record(
             code: LookupCode(at: clock.now(), counter: number), kind: .message, at: clock.now(), service: "smtp",
-            peer: Record.Peer(address: "192.0.2.7"), sender: "sender@example.org", recipients: ["Anna@example.test"], messageID: messageID,
+            peer: Record.Peer(address: "192.0.2.7"), sender: "sender@example.org", recipients: ["Anna@example.test"],
+            messageID: messageID,
             size: bytes.count, decisions: [Decision(check: "recipient", outcome: .accept, summary: "Known.")])
         return AcceptedMessage(
             content: try spool(bytes), summary: StoreUnderTest.summary(text), internalDate: clock.now(),
             recipients: recipients.map {
                 AcceptedMessage.Recipient(
-                    account: $0.account, mailbox: $0.mailbox, prefix: Array("Delivered-To: \($0.account)\r\n".utf8), original: "Anna@example.test",
+                    account: $0.account, mailbox: $0.mailbox, prefix: Array("Delivered-To: \($0.account)\r\n".utf8),
+                    original: "Anna@example.test",
                     final: final)
             }, record: record, enforcesQuota: enforcesQuota)
     }

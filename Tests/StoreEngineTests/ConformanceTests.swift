@@ -32,7 +32,8 @@ import Testing
             options.indexCacheBudget = 0
             options.spoolThreshold = 100
             options.segmentSize = 50_000
-            let store = try await EmbeddedStore.open(directory: directory, options: options, clock: clock, logger: .silent)
+            let store = try await EmbeddedStore.open(
+                directory: directory, options: options, clock: clock, logger: .silent)
             defer { store.close() }
             try await property.run(on: StoreUnderTest(store: store, records: store, clock: clock))
         }

@@ -9,15 +9,19 @@ import Testing
 /// when the disk does.
 @Suite struct FaultTests {
     static let faults: [(FaultyFiles.Fault?, FaultyFiles.Fault?, Int)] = [
-        (.full, nil, 0), (.full, nil, 1_000), (.failing, nil, 0), (.readOnly, nil, 0), (nil, .failing, 0), (nil, .full, 0),
+        (.full, nil, 0), (.full, nil, 1_000), (.failing, nil, 0), (.readOnly, nil, 0), (nil, .failing, 0),
+        (nil, .full, 0),
     ]
 
     @Test(arguments: FaultTests.faults)
-    func `a disk that fails under the messages loses nothing`(writes: FaultyFiles.Fault?, syncs: FaultyFiles.Fault?, room: Int) async throws {
+    func `a disk that fails under the messages loses nothing`(
+        writes: FaultyFiles.Fault?, syncs: FaultyFiles.Fault?, room: Int
+    ) async throws {
         try await withTemporaryDirectory { directory in
             let files = FaultyFiles()
             let clock = TestClock()
-            var store = try EmbeddedStore.open(directory: directory, options: StoreOptions(), clock: clock, logger: .silent, layer: files)
+            var store = try EmbeddedStore.open(
+                directory: directory, options: StoreOptions(), clock: clock, logger: .silent, layer: files)
             var test = StoreUnderTest(store: store, records: store, clock: clock)
             let account = try await test.makeAccount()
             let inbox = try await test.inbox(of: account)
@@ -37,14 +41,18 @@ import Testing
 
             files.fail()
             #expect(try await test.append([text], to: inbox) == [2])
-            #expect(try await store.deliver(try test.accepted("later", to: [(account, "INBOX")])) == [.delivered(mailbox: "INBOX", uid: 3)])
+            #expect(
+                try await store.deliver(try test.accepted("later", to: [(account, "INBOX")])) == [
+                    .delivered(mailbox: "INBOX", uid: 3)
+                ])
             #expect(await store.verify().faults == [])
             #expect(try await store.ledger().holds)
             store.close()
 
             // The same after a power cut: what failed to sync is not trusted although the disk says nothing any more.
             store = try EmbeddedStore.open(
-                directory: directory, options: StoreOptions(), clock: clock, logger: .silent, layer: files.losingPower(seed: 1))
+                directory: directory, options: StoreOptions(), clock: clock, logger: .silent,
+                layer: files.losingPower(seed: 1))
             test = StoreUnderTest(store: store, records: store, clock: clock)
             #expect(await store.verify().faults == [])
             #expect(try await test.text(of: 2, in: inbox) == text)
@@ -66,7 +74,8 @@ import Testing
             while true {
                 number += 1
                 do {
-                    let results = try await store.deliver(try test.accepted("\(number) \(text)", to: [(account, "INBOX")], number: number))
+                    let results = try await store.deliver(
+                        try test.accepted("\(number) \(text)", to: [(account, "INBOX")], number: number))
                     guard case .delivered(_, let uid) = results[0] else { throw StoreError.noSuchAccount }
                     taken.append(uid)
                 } catch StoreError.unavailable {
@@ -97,7 +106,8 @@ import Testing
             let full = (0..<58).map { "a\($0)" }
             let other = try await store.createMailbox(named: "Other", of: account, use: nil).key
             try await test.append(["fits", "does not"], to: other)
-            _ = try await store.changeFlags(in: other, uids: [2], .add(NamedFlags(keywords: ["foreign"])), unchangedSince: nil)
+            _ = try await store.changeFlags(
+                in: other, uids: [2], .add(NamedFlags(keywords: ["foreign"])), unchangedSince: nil)
             _ = try await store.remove(in: other, uids: [1, 2])
             let gone = try await store.expunged(of: account, limit: 10).sorted { $0.uid < $1.uid }
             try await store.deleteMailbox(named: "Other", of: account)
@@ -108,7 +118,9 @@ import Testing
                         for number in 0..<10 { try await test.append(["\(round) \(number)"], to: inbox) }
                     }
                     group.addTask {
-                        await #expect(throws: StoreError.limit(name: "keywords in a mailbox")) { _ = try await store.undelete(gone, of: account) }
+                        await #expect(throws: StoreError.limit(name: "keywords in a mailbox")) {
+                            _ = try await store.undelete(gone, of: account)
+                        }
                     }
                 }
                 try await group.waitForAll()

@@ -67,7 +67,8 @@ final class FaultyFiles: FileLayer {
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0: kept = 0
                 case 1: kept = write.bytes.count
-                default: kept = min(write.bytes.count, Int.random(in: 0...write.bytes.count, using: &random) / 512 * 512)
+                default:
+                    kept = min(write.bytes.count, Int.random(in: 0...write.bytes.count, using: &random) / 512 * 512)
                 }
                 bytes.put(write.bytes.prefix(kept), at: write.offset)
             }
@@ -113,7 +114,9 @@ final class FaultyFiles: FileLayer {
     func remove(_ path: String) throws(FileError) { state.withLock { $0.files[path] = nil } }
 
     func list(_ path: String) throws(FileError) -> [String] {
-        state.withLock { state in state.files.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.count + 1)) } }
+        state.withLock { state in
+            state.files.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.count + 1)) }
+        }
     }
 
     func freeSpace(_ path: String) -> Int64 { .max }

@@ -62,7 +62,8 @@ import Testing
             var options = StoreOptions()
             options.segmentSize = 40_000
             options.spoolThreshold = 6_000
-            let store = try EmbeddedStore.open(directory: directory, options: options, clock: clock, logger: .silent, layer: files)
+            let store = try EmbeddedStore.open(
+                directory: directory, options: options, clock: clock, logger: .silent, layer: files)
             let test = StoreUnderTest(store: store, records: store, clock: clock)
             let account = try await test.makeAccount()
             files.beforeEachSync { number in
@@ -71,13 +72,17 @@ import Testing
                     try? FileManager.default.createDirectory(atPath: after, withIntermediateDirectories: true)
                     let log = copyDatabase(from: directory, to: after)
                     let found = Snapshot(
-                        model: journal.model.withLock { $0 }, files: files.losingPower(seed: seed, renaming: (directory, after)), logSize: log, isTakenInCommit: isTakenInCommit)
+                        model: journal.model.withLock { $0 },
+                        files: files.losingPower(seed: seed, renaming: (directory, after)), logSize: log,
+                        isTakenInCommit: isTakenInCommit)
                     journal.snapshot.withLock { $0 = found }
                 } else if number == moment + 1, isTakenInCommit {
                     // Between the two syncs this log was written: the commit of the batch before. Nothing else was answered then.
                     guard let before = journal.snapshot.withLock({ $0 }) else { return }
                     _ = copyDatabase(from: directory, to: after, cuttingLogAfter: before.logSize, seed: cut)
-                    journal.snapshot.withLock { $0?.files = files.losingPower(seed: seed, renaming: (directory, after)) }
+                    journal.snapshot.withLock {
+                        $0?.files = files.losingPower(seed: seed, renaming: (directory, after))
+                    }
                 }
             }
             let inbox = try await test.inbox(of: account)
@@ -91,7 +96,8 @@ import Testing
             store.close()
             let found = try #require(journal.snapshot.withLock { $0 }, "the run had fewer syncs than the moment")
 
-            let again = try EmbeddedStore.open(directory: after, options: options, clock: clock, logger: .silent, layer: found.files)
+            let again = try EmbeddedStore.open(
+                directory: after, options: options, clock: clock, logger: .silent, layer: found.files)
             let report = await again.verify()
             #expect(report.faults == [])
             let survived = StoreUnderTest(store: again, records: again, clock: clock)
@@ -104,10 +110,10 @@ import Testing
     }
 }
 
-
 /// One writer's life: messages come in, are flagged, moved and removed, one call after the other.
 private func write(
-    _ writer: Int, seed: UInt64, _ test: StoreUnderTest, _ account: AccountID, _ inbox: MailboxKey, _ archive: MailboxKey,
+    _ writer: Int, seed: UInt64, _ test: StoreUnderTest, _ account: AccountID, _ inbox: MailboxKey,
+    _ archive: MailboxKey,
     _ journal: PowerLossTests.Journal
 ) async {
     var random = SystemSplitMix(seed: seed &+ UInt64(writer) &* 7_919)
@@ -125,7 +131,8 @@ private func write(
                 journal.ask(full, PowerLossTests.Place(mailbox: "INBOX", flags: []))
                 journal.model.withLock { $0.asked[text] = nil }
                 let number = UInt32(writer * 1_000 + number)
-                let results = try await test.store.deliver(try test.accepted(text, to: [(account, "INBOX")], number: number))
+                let results = try await test.store.deliver(
+                    try test.accepted(text, to: [(account, "INBOX")], number: number))
                 guard case .delivered(_, let delivered) = results[0] else { return }
                 uid = delivered
             }
@@ -133,7 +140,8 @@ private func write(
             switch Int.random(in: 0..<4, using: &random) {
             case 0:
                 journal.ask(full, PowerLossTests.Place(mailbox: "INBOX", flags: .seen))
-                _ = try await test.store.changeFlags(in: inbox, uids: [uid], .add(NamedFlags(system: .seen)), unchangedSince: nil)
+                _ = try await test.store.changeFlags(
+                    in: inbox, uids: [uid], .add(NamedFlags(system: .seen)), unchangedSince: nil)
                 journal.answer(full)
             case 1:
                 journal.ask(full, PowerLossTests.Place(mailbox: "Archive", flags: []))
@@ -167,13 +175,16 @@ private func check(_ model: PowerLossTests.Model, _ test: StoreUnderTest, _ acco
         let found = there[text] ?? []
         #expect(found.count <= 1, "\(text.prefix(30)) is there \(found.count) times")
         if let asked = model.asked[text] {
-            #expect(found.first == place || found.first == asked, "\(text.prefix(30)): \(found), neither \(String(describing: place)) nor what was asked")
+            #expect(
+                found.first == place || found.first == asked,
+                "\(text.prefix(30)): \(found), neither \(String(describing: place)) nor what was asked")
         } else {
             #expect(found.first == place, "\(text.prefix(30)): \(found) instead of \(String(describing: place))")
         }
     }
     for (text, places) in there where model.answered[text] == nil {
-        #expect(places.count == 1 && model.asked[text] != nil, "\(text.prefix(30)) was never asked for, or is there twice")
+        #expect(
+            places.count == 1 && model.asked[text] != nil, "\(text.prefix(30)) was never asked for, or is there twice")
     }
 }
 
@@ -189,7 +200,8 @@ private func copyDatabase(from: String, to: String, cuttingLogAfter: Int? = nil,
             switch Int.random(in: 0..<3, using: &random) {
             case 0: bytes = Array(bytes.prefix(Int.random(in: start...size, using: &random)))
             case 1:
-                for sector in stride(from: (start + 511) / 512 * 512, to: size, by: 512) where Bool.random(using: &random) {
+                for sector in stride(from: (start + 511) / 512 * 512, to: size, by: 512)
+                where Bool.random(using: &random) {
                     for index in sector..<min(sector + 512, size) { bytes[index] = 0 }
                 }
             default: break

@@ -19,9 +19,12 @@ import Testing
             var (store, test) = try await open(directory)
             let account = try await test.makeAccount("anna", quota: 1_000)
             let inbox = try await test.inbox(of: account)
-            try await test.append(["one", "two", "three"], to: inbox, flags: NamedFlags(system: .flagged, keywords: ["Work"]))
+            try await test.append(
+                ["one", "two", "three"], to: inbox, flags: NamedFlags(system: .flagged, keywords: ["Work"]))
             _ = try await store.remove(in: inbox, uids: [2])
-            try await store.putAlias(try #require(EmailAddress("sales@example.test")), targets: [try #require(EmailAddress("anna@example.test"))])
+            try await store.putAlias(
+                try #require(EmailAddress("sales@example.test")),
+                targets: [try #require(EmailAddress("anna@example.test"))])
             _ = try await store.deliver(try test.accepted("four", to: [(account, "Junk")]))
             let mailboxes = try await store.mailboxes(of: account)
             let index = try await store.index(of: inbox)
@@ -77,7 +80,8 @@ import Testing
             try handle.seekToEnd()
             try handle.write(contentsOf: Data(repeating: 7, count: 5_000))
             try handle.close()
-            _ = FileManager.default.createFile(atPath: directory + "/blobs/000002.seg", contents: Data(repeating: 1, count: 10))
+            _ = FileManager.default.createFile(
+                atPath: directory + "/blobs/000002.seg", contents: Data(repeating: 1, count: 10))
             _ = FileManager.default.createFile(atPath: directory + "/spool/17", contents: Data(repeating: 1, count: 10))
             (store, test) = try await open(directory)
             #expect(try self.size(of: segment) == size)
@@ -163,14 +167,17 @@ import Testing
     @Test func `a store is opened once, and the error names the process that has it`() async throws {
         try await withTemporaryDirectory { directory in
             let (store, _) = try await open(directory)
-            await #expect(throws: StoreOpenError.locked(directory: directory, pid: getpid())) { _ = try await self.open(directory) }
+            await #expect(throws: StoreOpenError.locked(directory: directory, pid: getpid())) {
+                _ = try await self.open(directory)
+            }
             store.close()
             let (again, _) = try await open(directory)
             again.close()
         }
     }
 
-    @Test func `expunged messages are forgotten when their time is over, and their bytes counted as free`() async throws {
+    @Test func `expunged messages are forgotten when their time is over, and their bytes counted as free`() async throws
+    {
         try await withTemporaryDirectory { directory in
             let clock = TestClock()
             let (store, test) = try await open(directory, clock: clock)

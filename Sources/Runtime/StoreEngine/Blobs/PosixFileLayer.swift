@@ -20,11 +20,15 @@ package struct PosixFileLayer: FileLayer {
     }
 
     package func makeDirectory(_ path: String) throws(FileError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileError(operation: "mkdir", path: path, code: errno) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw FileError(operation: "mkdir", path: path, code: errno)
+        }
     }
 
     package func remove(_ path: String) throws(FileError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw FileError(operation: "unlink", path: path, code: errno) }
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw FileError(operation: "unlink", path: path, code: errno)
+        }
     }
 
     package func list(_ path: String) throws(FileError) -> [String] {
@@ -43,7 +47,8 @@ package struct PosixFileLayer: FileLayer {
     package func freeSpace(_ path: String) -> Int64 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return .max }
-        return Int64(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        return Int64(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 }
 
@@ -61,7 +66,8 @@ package final class PosixFile: StoreFile {
     package func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
         var done = 0
         while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset) + done)
+            let count = pread(
+                descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset) + done)
             if count == 0 { break }
             if count < 0 {
                 if errno == EINTR { continue }
@@ -75,7 +81,8 @@ package final class PosixFile: StoreFile {
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
         var done = 0
         while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset) + done)
+            let count = pwrite(
+                descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset) + done)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw FileError(operation: "write", path: path, code: errno)
@@ -90,7 +97,9 @@ package final class PosixFile: StoreFile {
     }
 
     package func truncate(to size: Int64) throws(FileError) {
-        guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError(operation: "ftruncate", path: path, code: errno) }
+        guard ftruncate(descriptor, off_t(size)) == 0 else {
+            throw FileError(operation: "ftruncate", path: path, code: errno)
+        }
     }
 
     package func size() throws(FileError) -> Int64 {

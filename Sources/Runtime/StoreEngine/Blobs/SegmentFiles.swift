@@ -115,7 +115,11 @@ final class SegmentFiles: Sendable {
         let bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             count = try file.read(at: location.place, into: UnsafeMutableRawBufferPointer(buffer))
         }
-        guard let checksums = bytes.withUnsafeBytes({ SegmentFormat.checksums(preface: $0, blob: blob, length: location.length) }) else {
+        guard
+            let checksums = bytes.withUnsafeBytes({
+                SegmentFormat.checksums(preface: $0, blob: blob, length: location.length)
+            })
+        else {
             throw corrupt(location, "header or checksums are damaged")
         }
         return checksums

@@ -51,8 +51,11 @@ enum SegmentFormat {
     /// nil when anything is wrong.
     static func checksums(preface: UnsafeRawBufferPointer, blob: BlobID, length: Int) -> [UInt32]? {
         guard preface.count >= prefaceSize(of: length) else { return nil }
-        func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: preface.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
-        guard word(0) == magic, word(4) == format, word(56) == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: preface[0..<56])),
+        func word(_ offset: Int) -> UInt32 {
+            UInt32(littleEndian: preface.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        }
+        guard word(0) == magic, word(4) == format,
+            word(56) == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: preface[0..<56])),
             UInt64(littleEndian: preface.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) == UInt64(length),
             preface[16..<48].elementsEqual(blob.bytes), Int(word(48)) == chunks(of: length)
         else { return nil }

@@ -47,7 +47,9 @@ final class SegmentWriter {
     }
 
     private func append(_ bytes: [UInt8], of message: SpooledMessage) throws {
-        guard bytes.count == message.size else { throw StoreError.corrupt(reason: "a spooled message changed its size") }
+        guard bytes.count == message.size else {
+            throw StoreError.corrupt(reason: "a spooled message changed its size")
+        }
         let record = SegmentFormat.recordSize(of: bytes.count)
         if staging.count + record > SegmentWriter.stagingSize { try flush() }
         let checksums = bytes.withUnsafeBytes { SegmentWriter.checksums($0) }

@@ -38,7 +38,9 @@ final class AccountCache: Sendable {
     func endLoad(_ number: Int, _ loaded: AccountMailboxes?) {
         state.withLock { state in
             guard let load = state.loads.removeValue(forKey: number), let loaded, !load.isSpoiled else { return }
-            if state.accounts.count >= AccountCache.maximumAccounts, let some = state.accounts.keys.first { state.accounts[some] = nil }
+            if state.accounts.count >= AccountCache.maximumAccounts, let some = state.accounts.keys.first {
+                state.accounts[some] = nil
+            }
             state.accounts[load.account] = loaded
         }
     }
@@ -55,7 +57,9 @@ final class AccountCache: Sendable {
             }
             for (id, account) in accounts { state.accounts[id] = account }
             for (key, row) in rows { state.accounts[key.account]?.rows[key.mailbox] = row }
-            while state.accounts.count > AccountCache.maximumAccounts, let some = state.accounts.keys.first { state.accounts[some] = nil }
+            while state.accounts.count > AccountCache.maximumAccounts, let some = state.accounts.keys.first {
+                state.accounts[some] = nil
+            }
         }
     }
 }

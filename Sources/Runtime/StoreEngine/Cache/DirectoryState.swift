@@ -56,7 +56,9 @@ final class DirectoryState: Sendable {
 
     func noteUse(of use: CredentialUse, at instant: Int64, atMostEvery interval: Int64) {
         state.withLock { state in
-            guard state.accounts[use.account] != nil, instant >= (state.lastUses[use] ?? .min / 2) + interval else { return }
+            guard state.accounts[use.account] != nil, instant >= (state.lastUses[use] ?? .min / 2) + interval else {
+                return
+            }
             state.uses[use] = instant
             state.lastUses[use] = instant
         }
@@ -91,7 +93,8 @@ final class DirectoryState: Sendable {
         while try accounts.step() {
             guard let address = EmailAddress(accounts.text(1)) else { continue }
             let account = Account(
-                id: AccountID(accounts.int(0)), address: address, displayName: accounts.text(2), quota: accounts.optionalInt(3), usedBytes: 0,
+                id: AccountID(accounts.int(0)), address: address, displayName: accounts.text(2),
+                quota: accounts.optionalInt(3), usedBytes: 0,
                 usedMessages: 0, isAdministrator: accounts.int(4) != 0, isSuspended: accounts.int(5) != 0)
             state.generations[account.id] = accounts.int(6)
             state.put(account)
@@ -124,7 +127,9 @@ extension DirectoryState.State {
         guard let key = DirectoryState.AddressKey(address) else { return }
         remove(alias: address)
         aliases[key] = (address, targets)
-        for target in targets.compactMap({ DirectoryState.AddressKey($0) }) { aliasesByTarget[target, default: []].insert(key) }
+        for target in targets.compactMap({ DirectoryState.AddressKey($0) }) {
+            aliasesByTarget[target, default: []].insert(key)
+        }
     }
 
     mutating func remove(alias address: EmailAddress) {

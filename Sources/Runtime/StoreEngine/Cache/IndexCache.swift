@@ -114,10 +114,12 @@ final class IndexCache: Sendable {
     /// What changed after `modSeq`; nil when the kept changes do not reach back that far.
     func changes(in key: MailboxKey, since modSeq: Int64, knownUIDNext: UInt32) -> MailboxChanges? {
         state.withLock { state in
-            guard let mailbox = state.mailboxes[key], let row = mailbox.row, let floor = mailbox.floor, floor <= modSeq else { return nil }
+            guard let mailbox = state.mailboxes[key], let row = mailbox.row, let floor = mailbox.floor, floor <= modSeq
+            else { return nil }
             guard row.deletedAt == 0 else { return nil }
             var result = MailboxChanges(
-                highestModSeq: ModSeq(row.highestModSeq), uidNext: row.uidNext, messages: Int(row.messages), keywords: row.keywords)
+                highestModSeq: ModSeq(row.highestModSeq), uidNext: row.uidNext, messages: Int(row.messages),
+                keywords: row.keywords)
             var seen: Set<UInt32> = []
             for change in mailbox.changes.reversed() {
                 guard change.entry.modSeq.value > modSeq else { break }

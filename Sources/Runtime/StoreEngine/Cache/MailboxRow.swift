@@ -53,8 +53,10 @@ struct MailboxRow: Sendable {
 
     func info(isSubscribed: Bool) -> MailboxInfo {
         MailboxInfo(
-            key: key, name: name, uidValidity: uidValidity, uidNext: uidNext, highestModSeq: ModSeq(highestModSeq), messages: Int(messages),
-            unseen: Int(unseen), deleted: Int(deleted), size: size, subscribed: isSubscribed, specialUse: use, keywords: keywords)
+            key: key, name: name, uidValidity: uidValidity, uidNext: uidNext, highestModSeq: ModSeq(highestModSeq),
+            messages: Int(messages),
+            unseen: Int(unseen), deleted: Int(deleted), size: size, subscribed: isSubscribed, specialUse: use,
+            keywords: keywords)
     }
 
     /// The counters after a message with these flags came (`sign` 1) or went (-1).
@@ -77,7 +79,8 @@ struct AccountMailboxes: Sendable {
 
     init(rows: [MailboxRow], subscriptions: Set<String>, nextMailbox: Int64, lastUIDValidity: UInt32) {
         self.rows = Dictionary(rows.map { ($0.key.mailbox, $0) }, uniquingKeysWith: { $1 })
-        names = Dictionary(rows.filter { $0.deletedAt == 0 }.map { ($0.name, $0.key.mailbox) }, uniquingKeysWith: { $1 })
+        names = Dictionary(
+            rows.filter { $0.deletedAt == 0 }.map { ($0.name, $0.key.mailbox) }, uniquingKeysWith: { $1 })
         self.subscriptions = subscriptions
         self.nextMailbox = nextMailbox
         self.lastUIDValidity = lastUIDValidity
@@ -100,6 +103,7 @@ struct AccountMailboxes: Sendable {
         var names: Set<String> = []
         let subscriptions = try connection(.subscriptionsOfAccount).add(account.value)
         while try subscriptions.step() { names.insert(subscriptions.text(0)) }
-        return AccountMailboxes(rows: rows, subscriptions: names, nextMailbox: nextMailbox, lastUIDValidity: lastUIDValidity)
+        return AccountMailboxes(
+            rows: rows, subscriptions: names, nextMailbox: nextMailbox, lastUIDValidity: lastUIDValidity)
     }
 }

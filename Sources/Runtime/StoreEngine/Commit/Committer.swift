@@ -27,7 +27,8 @@ final class Committer: @unchecked Sendable {
     let operations = Atomic<Int>(0)
 
     init(
-        connection: SQLiteConnection, checkpoints: Checkpointer, segments: SegmentWriter, accounts: AccountCache, indexes: IndexCache,
+        connection: SQLiteConnection, checkpoints: Checkpointer, segments: SegmentWriter, accounts: AccountCache,
+        indexes: IndexCache,
         directory: DirectoryState, clock: any WallClock, logger: Logger
     ) {
         self.connection = connection
@@ -62,7 +63,8 @@ final class Committer: @unchecked Sendable {
         content: [SpooledMessage] = [], isExclusive: Bool = false, _ body: @escaping (WriteTransaction) throws -> Value
     ) async throws(StoreError) -> Value {
         let result = await withUnsafeContinuation { (continuation: WaitingOperation<Value>.Continuation) in
-            let operation = WaitingOperation(content: content, isExclusive: isExclusive, continuation: continuation, body: body)
+            let operation = WaitingOperation(
+                content: content, isExclusive: isExclusive, continuation: continuation, body: body)
             if !queue.append(operation) { continuation.resume(returning: .failure(.closed)) }
         }
         return try result.get()
@@ -71,7 +73,8 @@ final class Committer: @unchecked Sendable {
     /// Runs `body` with the next batch; nobody waits.
     func submitInBackground(_ body: @escaping (WriteTransaction) throws -> Void) throws(StoreError) {
         let operation = BackgroundOperation(
-            failed: { [logger] error in logger.error("a record could not be written", metadata: ["error": "\(error)"]) }, body: body)
+            failed: { [logger] error in logger.error("a record could not be written", metadata: ["error": "\(error)"])
+            }, body: body)
         guard queue.append(operation) else { throw .closed }
     }
 
@@ -83,7 +86,9 @@ final class Committer: @unchecked Sendable {
             if waiting.isEmpty { return }
             while let first = waiting.first {
                 // An exclusive operation goes alone; others go together up to the next of these.
-                let count = first.isExclusive ? 1 : waiting.firstIndex { $0.isExclusive }.map { $0 - waiting.startIndex } ?? waiting.count
+                let count =
+                    first.isExclusive
+                    ? 1 : waiting.firstIndex { $0.isExclusive }.map { $0 - waiting.startIndex } ?? waiting.count
                 commit(Array(waiting.prefix(count)))
                 waiting = waiting.dropFirst(count)
             }
@@ -109,7 +114,8 @@ final class Committer: @unchecked Sendable {
             }
             segments.didCommit()
         } catch {
-            logger.error("a batch could not be committed", metadata: ["error": "\(error)", "operations": "\(ready.count)"])
+            logger.error(
+                "a batch could not be committed", metadata: ["error": "\(error)", "operations": "\(ready.count)"])
             segments.rollBack()
             for operation in ready { failures[ObjectIdentifier(operation)] = StoreError(error) }
         }
@@ -120,7 +126,8 @@ final class Committer: @unchecked Sendable {
     }
 
     private func attempt(
-        _ batch: [Operation], _ newBlobs: [BlobID: BlobLocation], isIsolated: Bool, _ failures: inout [ObjectIdentifier: StoreError]
+        _ batch: [Operation], _ newBlobs: [BlobID: BlobLocation], isIsolated: Bool,
+        _ failures: inout [ObjectIdentifier: StoreError]
     ) throws -> WriteTransaction {
         let transaction = WriteTransaction(
             connection: connection, cache: accounts, directory: directory, newBlobs: newBlobs, now: clock.now())
@@ -181,7 +188,9 @@ final class Committer: @unchecked Sendable {
     // MARK: Blobs
 
     /// Appends blobs that are not there yet and makes them durable. Operations whose bytes could not be stored have failed.
-    private func storeBlobs(of batch: [Operation], _ failures: inout [ObjectIdentifier: StoreError]) -> [BlobID: BlobLocation] {
+    private func storeBlobs(of batch: [Operation], _ failures: inout [ObjectIdentifier: StoreError]) -> [BlobID:
+        BlobLocation]
+    {
         var stored: [BlobID: BlobLocation] = [:]
         do {
             for operation in batch where !operation.content.isEmpty {
@@ -199,7 +208,9 @@ final class Committer: @unchecked Sendable {
         } catch {
             logger.error("messages could not be stored", metadata: ["error": "\(error)"])
             segments.rollBack()
-            for operation in batch where !operation.content.isEmpty { failures[ObjectIdentifier(operation)] = StoreError(error) }
+            for operation in batch where !operation.content.isEmpty {
+                failures[ObjectIdentifier(operation)] = StoreError(error)
+            }
             return [:]
         }
     }

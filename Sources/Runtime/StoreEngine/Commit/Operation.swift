@@ -28,7 +28,8 @@ final class WaitingOperation<Value: Sendable>: Operation, @unchecked Sendable {
     private var value: Value?
 
     init(
-        content: [SpooledMessage], isExclusive: Bool, continuation: Continuation, body: @escaping (WriteTransaction) throws -> Value
+        content: [SpooledMessage], isExclusive: Bool, continuation: Continuation,
+        body: @escaping (WriteTransaction) throws -> Value
     ) {
         self.body = body
         self.continuation = continuation

@@ -28,7 +28,8 @@ final class WriteTransaction {
     private(set) var writes = 0
 
     init(
-        connection: SQLiteConnection, cache: AccountCache, directory: DirectoryState, newBlobs: [BlobID: BlobLocation], now: Instant
+        connection: SQLiteConnection, cache: AccountCache, directory: DirectoryState, newBlobs: [BlobID: BlobLocation],
+        now: Instant
     ) {
         self.connection = connection
         self.cache = cache
@@ -104,7 +105,8 @@ final class WriteTransaction {
     func reference(_ blob: BlobID, length: Int, count: Int) throws {
         if let location = newBlobs[blob], pending.inserted.insert(blob).inserted {
             let statement = try writing(.insertBlob)
-            statement.add(Schema.shard).add(blob.bytes).add(location.segment).add(location.place).add(location.length).add(count)
+            statement.add(Schema.shard).add(blob.bytes).add(location.segment).add(location.place).add(location.length)
+                .add(count)
             try statement.run()
         } else {
             try writing(.addBlobReferences).add(count).add(Schema.shard).add(blob.bytes).run()
@@ -117,12 +119,16 @@ final class WriteTransaction {
     func finish() throws {
         for (id, account) in pending.accounts {
             guard let account else { continue }
-            try writing(.updateAccountCounters).add(account.nextMailbox).add(account.lastUIDValidity).add(id.value).run()
+            try writing(.updateAccountCounters).add(account.nextMailbox).add(account.lastUIDValidity).add(id.value)
+                .run()
         }
         for row in pending.rows.values {
             let statement = try writing(.updateMailbox)
-            statement.add(row.name).add(row.uidNext).add(row.highestModSeq).add(row.messages).add(row.unseen).add(row.deleted).add(row.size)
-            statement.add(row.use?.rawValue).add(row.keywords.joined(separator: " ")).add(row.deletedAt).add(row.purgedModSeq)
+            statement.add(row.name).add(row.uidNext).add(row.highestModSeq).add(row.messages).add(row.unseen).add(
+                row.deleted
+            ).add(row.size)
+            statement.add(row.use?.rawValue).add(row.keywords.joined(separator: " ")).add(row.deletedAt).add(
+                row.purgedModSeq)
             try statement.add(row.key.account.value).add(row.key.mailbox.value).run()
         }
         for (entry, count) in pending.ledger where count != 0 {

@@ -5,13 +5,17 @@ enum SQL: Int, CaseIterable {
     case allDomains, putDomain, removeDomain
     case allAliases, putAlias, removeAlias
     case allAccounts, insertAccount, updateAccount, removeAccount, updateAccountCounters
-    case credentialsOfAccount, putCredential, removeCredential, removeCredentialsOfAccount, bumpCredentialGeneration, touchCredential
+    case credentialsOfAccount, putCredential, removeCredential, removeCredentialsOfAccount, bumpCredentialGeneration,
+        touchCredential
     // Mailboxes
-    case usageOfAccounts, mailboxesOfAccount, accountCounters, insertMailbox, updateMailbox, removeMailboxRow, removeMailboxesOfAccount
+    case usageOfAccounts, mailboxesOfAccount, accountCounters, insertMailbox, updateMailbox, removeMailboxRow,
+        removeMailboxesOfAccount
     case subscriptionsOfAccount, insertSubscription, removeSubscription, removeSubscriptionsOfAccount
     // Messages
-    case insertMessage, indexOfMailbox, messageRow, flagsOfMessage, updateFlags, deleteMessage, blobsOfAccount, removeMessagesOfAccount
-    case insertSummary, summaryOfMessage, scanSummaries, copySummary, moveSummary, removeSummary, removeSummariesOfAccount
+    case insertMessage, indexOfMailbox, messageRow, flagsOfMessage, updateFlags, deleteMessage, blobsOfAccount,
+        removeMessagesOfAccount
+    case insertSummary, summaryOfMessage, scanSummaries, copySummary, moveSummary, removeSummary,
+        removeSummariesOfAccount
     case entriesOfMailbox, deletedOfMailbox
     // Expunged
     case insertExpunged, expungedSince, expungedOfAccount, expungedRow, setNotRestorable, removeExpungedOfAccount
@@ -30,7 +34,8 @@ enum SQL: Int, CaseIterable {
     var text: String {
         switch self {
         case .getSetting: "SELECT value FROM settings WHERE shard = ? AND name = ?"
-        case .putSetting: "INSERT INTO settings (shard, name, value) VALUES (?, ?, ?) ON CONFLICT (shard, name) DO UPDATE SET value = excluded.value"
+        case .putSetting:
+            "INSERT INTO settings (shard, name, value) VALUES (?, ?, ?) ON CONFLICT (shard, name) DO UPDATE SET value = excluded.value"
 
         case .allDomains: "SELECT domain, catch_all, separator FROM domains ORDER BY domain"
         case .putDomain:
@@ -81,7 +86,8 @@ enum SQL: Int, CaseIterable {
         case .bumpCredentialGeneration: "UPDATE accounts SET credential_generation = ? WHERE account_id = ?"
         case .touchCredential: "UPDATE credentials SET last_used_at = ? WHERE account_id = ? AND number = ?"
 
-        case .usageOfAccounts: "SELECT account_id, SUM(messages), SUM(size) FROM mailboxes WHERE deleted_at = 0 GROUP BY account_id"
+        case .usageOfAccounts:
+            "SELECT account_id, SUM(messages), SUM(size) FROM mailboxes WHERE deleted_at = 0 GROUP BY account_id"
         case .mailboxesOfAccount:
             """
             SELECT mailbox_id, name, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size, special_use, keywords,
@@ -101,7 +107,8 @@ enum SQL: Int, CaseIterable {
         case .removeMailboxRow: "DELETE FROM mailboxes WHERE account_id = ? AND mailbox_id = ?"
         case .removeMailboxesOfAccount: "DELETE FROM mailboxes WHERE account_id = ?"
         case .subscriptionsOfAccount: "SELECT name FROM subscriptions WHERE account_id = ? ORDER BY name"
-        case .insertSubscription: "INSERT INTO subscriptions (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING"
+        case .insertSubscription:
+            "INSERT INTO subscriptions (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING"
         case .removeSubscription: "DELETE FROM subscriptions WHERE account_id = ? AND name = ?"
         case .removeSubscriptionsOfAccount: "DELETE FROM subscriptions WHERE account_id = ?"
 
@@ -119,7 +126,8 @@ enum SQL: Int, CaseIterable {
             "SELECT flags, modseq, internal_date, size, blob, prefix FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
         case .flagsOfMessage:
             "SELECT flags, modseq, internal_date, size FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
-        case .updateFlags: "UPDATE messages SET flags = ?, modseq = ? WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .updateFlags:
+            "UPDATE messages SET flags = ?, modseq = ? WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
         case .deleteMessage: "DELETE FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
         case .blobsOfAccount:
             """
@@ -165,7 +173,8 @@ enum SQL: Int, CaseIterable {
             INSERT INTO expunged (account_id, mailbox_id, uid, modseq, expunged_at, restorable, flags, internal_date, size, blob, prefix)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
-        case .expungedSince: "SELECT uid FROM expunged WHERE account_id = ? AND mailbox_id = ? AND modseq > ? AND modseq <= ? ORDER BY uid"
+        case .expungedSince:
+            "SELECT uid FROM expunged WHERE account_id = ? AND mailbox_id = ? AND modseq > ? AND modseq <= ? ORDER BY uid"
         case .expungedOfAccount:
             """
             SELECT e.mailbox_id, e.uid, e.expunged_at, e.size, s.subject, s.sender, m.name FROM expunged e
@@ -191,7 +200,8 @@ enum SQL: Int, CaseIterable {
         case .getBlob: "SELECT segment, place, length, refs FROM blobs WHERE shard = ? AND blob = ?"
         case .insertBlob: "INSERT INTO blobs (shard, blob, segment, place, length, refs) VALUES (?, ?, ?, ?, ?, ?)"
         case .addBlobReferences: "UPDATE blobs SET refs = refs + ? WHERE shard = ? AND blob = ?"
-        case .allBlobs: "SELECT blob, segment, place, length, refs FROM blobs WHERE shard = ? AND blob > ? ORDER BY shard, blob LIMIT ?"
+        case .allBlobs:
+            "SELECT blob, segment, place, length, refs FROM blobs WHERE shard = ? AND blob > ? ORDER BY shard, blob LIMIT ?"
         case .segmentTails: "SELECT segment, tail FROM segments WHERE shard = ? ORDER BY segment"
         case .putSegment:
             "INSERT INTO segments (shard, segment, tail) VALUES (?, ?, ?) ON CONFLICT (shard, segment) DO UPDATE SET tail = excluded.tail"

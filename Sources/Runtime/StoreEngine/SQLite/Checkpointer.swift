@@ -21,7 +21,9 @@ final class Checkpointer: Sendable {
             var connection: SQLiteConnection?
             while queue.takeFirst() != nil {
                 if connection == nil { connection = try? SQLiteConnection(path: path, role: .checkpointer) }
-                if let result = connection?.checkpoint(restart: false) { logPages.store(result.log, ordering: .relaxed) }
+                if let result = connection?.checkpoint(restart: false) {
+                    logPages.store(result.log, ordering: .relaxed)
+                }
                 isRunning.store(false, ordering: .releasing)
             }
             connection?.close()

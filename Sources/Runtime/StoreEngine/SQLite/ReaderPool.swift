@@ -31,10 +31,12 @@ final class ReaderPool: Sendable {
     }
 
     func read<Value: Sendable>(_ body: @escaping (SQLiteConnection) throws -> Value) async throws(StoreError) -> Value {
-        let result = await withUnsafeContinuation { (continuation: UnsafeContinuation<Result<Value, StoreError>, Never>) in
+        let result = await withUnsafeContinuation {
+            (continuation: UnsafeContinuation<Result<Value, StoreError>, Never>) in
             let job = Job { connection in
                 guard let connection else {
-                    continuation.resume(returning: .failure(.unavailable(reason: "the database cannot be opened for reading")))
+                    continuation.resume(
+                        returning: .failure(.unavailable(reason: "the database cannot be opened for reading")))
                     return
                 }
                 do {

@@ -38,7 +38,9 @@ final class SQLiteConnection {
         try execute("PRAGMA journal_size_limit = 134217728")
         let mode = try pragma("PRAGMA synchronous")
         guard mode == "2", try pragma("PRAGMA journal_mode") == "wal" else {
-            throw SQLiteError(code: SQLITE_MISUSE, message: "synchronous is \(mode), not FULL: commits would not be durable", statement: path)
+            throw SQLiteError(
+                code: SQLITE_MISUSE, message: "synchronous is \(mode), not FULL: commits would not be durable",
+                statement: path)
         }
     }
 
@@ -77,7 +79,8 @@ final class SQLiteConnection {
     func checkpoint(restart: Bool) -> (log: Int, copied: Int) {
         var log: Int32 = 0
         var copied: Int32 = 0
-        sqlite3_wal_checkpoint_v2(handle, nil, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &log, &copied)
+        sqlite3_wal_checkpoint_v2(
+            handle, nil, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &log, &copied)
         return (Int(log), Int(copied))
     }
 

@@ -15,7 +15,8 @@ struct SQLiteError: Error, CustomStringConvertible {
     /// Whether the disk, and not the statement, is at fault: everything in the transaction fails with it.
     var isDiskFailure: Bool {
         switch primaryCode {
-        case SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_NOMEM, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_CORRUPT, SQLITE_NOTADB:
+        case SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_NOMEM, SQLITE_BUSY, SQLITE_LOCKED,
+            SQLITE_CORRUPT, SQLITE_NOTADB:
             true
         default: false
         }

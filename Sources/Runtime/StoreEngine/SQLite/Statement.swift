@@ -101,7 +101,8 @@ final class Statement {
         default:
             let connection = sqlite3_db_handle(handle)
             let error = SQLiteError(
-                code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)), statement: text)
+                code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)),
+                statement: text)
             finish()
             throw error
         }
@@ -124,7 +125,9 @@ final class Statement {
 
     func text(_ column: Int32) -> String {
         guard let bytes = sqlite3_column_text(handle, column) else { return "" }
-        return String(decoding: UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))), as: UTF8.self)
+        return String(
+            decoding: UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))), as: UTF8.self
+        )
     }
 
     func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }

@@ -53,7 +53,8 @@ extension WriteTransaction {
                 var row = try row(key)
                 let size = message.content.size + recipient.prefix.count
                 let new = NewMessage(
-                    blob: message.content.blob, size: size, flags: 0, internalDate: message.internalDate, prefix: recipient.prefix,
+                    blob: message.content.blob, size: size, flags: 0, internalDate: message.internalDate,
+                    prefix: recipient.prefix,
                     summary: message.summary)
                 let uids = try add([new], to: &row)
                 count(key.account, messages: 1, bytes: Int64(size))

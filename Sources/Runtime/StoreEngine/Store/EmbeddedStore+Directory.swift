@@ -12,7 +12,9 @@ extension EmbeddedStore: DirectoryStore {
     public func entry(localPart: String, domain: Domain) -> AddressEntry? {
         let key = DirectoryState.AddressKey(localPart, domain)
         return directory.read { state in
-            if let id = state.accountsByAddress[key], let account = state.accounts[id] { return .account(id, account.address) }
+            if let id = state.accountsByAddress[key], let account = state.accounts[id] {
+                return .account(id, account.address)
+            }
             return state.aliases[key].map { .alias($0.targets) }
         }
     }
@@ -50,7 +52,8 @@ extension EmbeddedStore: DirectoryStore {
     public func removeDomain(_ domain: Domain) async throws(StoreError) {
         try await committer.submit(isExclusive: true) { transaction in
             let isUsed = transaction.directory.read { state in
-                state.accounts.values.contains { $0.address.domain == domain } || state.aliases.values.contains { $0.address.domain == domain }
+                state.accounts.values.contains { $0.address.domain == domain }
+                    || state.aliases.values.contains { $0.address.domain == domain }
             }
             guard !isUsed else { throw StoreError.notAllowed(reason: "accounts or aliases use the domain \(domain)") }
             try transaction.writing(.removeDomain).add(domain.ascii).run()
@@ -126,7 +129,9 @@ extension EmbeddedStore: DirectoryStore {
     }
 
     public func noteUse(ofCredential number: Int64, of account: AccountID, at instant: Instant) {
-        directory.noteUse(of: DirectoryState.CredentialUse(account: account, number: number), at: instant.microseconds, atMostEvery: EmbeddedStore.useInterval)
+        directory.noteUse(
+            of: DirectoryState.CredentialUse(account: account, number: number), at: instant.microseconds,
+            atMostEvery: EmbeddedStore.useInterval)
     }
 }
 
@@ -160,8 +165,11 @@ extension WriteTransaction {
             let id = AccountID(next)
             next += 1
             var mailboxes = AccountMailboxes(rows: [], subscriptions: [], nextMailbox: 1, lastUIDValidity: 0)
-            let statement = try writing(.insertAccount).add(id.value).add(account.address.description).add(account.displayName)
-            try statement.add(account.quota).add(account.isAdministrator).add(Int64(1)).add(Int64(0)).add(now.microseconds).run()
+            let statement = try writing(.insertAccount).add(id.value).add(account.address.description).add(
+                account.displayName)
+            try statement.add(account.quota).add(account.isAdministrator).add(Int64(1)).add(Int64(0)).add(
+                now.microseconds
+            ).run()
             for (name, use) in standardMailboxes {
                 try insertMailbox(name, use: use, id, &mailboxes)
                 mailboxes.subscriptions.insert(name)
@@ -172,7 +180,8 @@ extension WriteTransaction {
             ids.append(id)
             made.append(
                 Account(
-                    id: id, address: account.address, displayName: account.displayName, quota: account.quota, usedBytes: 0, usedMessages: 0,
+                    id: id, address: account.address, displayName: account.displayName, quota: account.quota,
+                    usedBytes: 0, usedMessages: 0,
                     isAdministrator: account.isAdministrator, isSuspended: false))
         }
         try writing(.putSetting).add(Schema.shard).add("next_account").add(next).run()
@@ -210,7 +219,8 @@ extension WriteTransaction {
     }
 
     func put(_ credential: Credential, of account: AccountID) throws {
-        let statement = try writing(.putCredential).add(account.value).add(credential.number).add(credential.label).add(credential.argon2id)
+        let statement = try writing(.putCredential).add(account.value).add(credential.number).add(credential.label).add(
+            credential.argon2id)
         for keys in [credential.scramSHA256, credential.scramSHA1] {
             statement.add(keys.salt).add(keys.iterations).add(keys.storedKey).add(keys.serverKey)
         }
@@ -235,10 +245,13 @@ extension Credential {
     /// From the present row of `SQL.credentialsOfAccount`.
     init(row: Statement) {
         func keys(_ column: Int32) -> SCRAMKeys {
-            SCRAMKeys(salt: row.bytes(column), iterations: Int(row.int(column + 1)), storedKey: row.bytes(column + 2), serverKey: row.bytes(column + 3))
+            SCRAMKeys(
+                salt: row.bytes(column), iterations: Int(row.int(column + 1)), storedKey: row.bytes(column + 2),
+                serverKey: row.bytes(column + 3))
         }
         self.init(
             number: row.int(0), label: row.text(1), argon2id: row.text(2), scramSHA256: keys(3), scramSHA1: keys(7),
-            createdAt: Instant(microseconds: row.int(11)), lastUsedAt: row.optionalInt(12).map { Instant(microseconds: $0) })
+            createdAt: Instant(microseconds: row.int(11)),
+            lastUsedAt: row.optionalInt(12).map { Instant(microseconds: $0) })
     }
 }

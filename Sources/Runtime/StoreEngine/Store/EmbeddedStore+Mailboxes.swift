@@ -27,14 +27,18 @@ extension EmbeddedStore {
 
     func row(_ key: MailboxKey) async throws(StoreError) -> MailboxRow {
         guard directory.account(key.account) != nil else { throw .noSuchMailbox }
-        guard let row = try await loadedAccount(key.account).rows[key.mailbox], row.deletedAt == 0 else { throw .noSuchMailbox }
+        guard let row = try await loadedAccount(key.account).rows[key.mailbox], row.deletedAt == 0 else {
+            throw .noSuchMailbox
+        }
         return row
     }
 
     public func mailboxes(of account: AccountID) async throws(StoreError) -> [MailboxInfo] {
         let account = try await loadedAccount(account)
         return account.rows.values.filter { $0.deletedAt == 0 }.map { account.info($0) }
-            .sorted { left, right in (left.name != "INBOX" ? 1 : 0, left.name) < (right.name != "INBOX" ? 1 : 0, right.name) }
+            .sorted { left, right in
+                (left.name != "INBOX" ? 1 : 0, left.name) < (right.name != "INBOX" ? 1 : 0, right.name)
+            }
     }
 
     public func mailbox(named name: String, of account: AccountID) async throws(StoreError) -> MailboxInfo {
@@ -53,7 +57,9 @@ extension EmbeddedStore {
         return account.info(row)
     }
 
-    public func createMailbox(named name: String, of id: AccountID, use: SpecialUse?) async throws(StoreError) -> MailboxInfo {
+    public func createMailbox(named name: String, of id: AccountID, use: SpecialUse?) async throws(StoreError)
+        -> MailboxInfo
+    {
         let name = try MailboxName.checked(name)
         return try await committer.submit { transaction in
             var account = try transaction.account(id)
@@ -113,7 +119,9 @@ extension EmbeddedStore {
                 _ = try transaction.move(try transaction.uids(in: key), from: key, to: target.key)
                 return
             }
-            guard !new.hasPrefix(old + "/") else { throw StoreError.notAllowed(reason: "a mailbox cannot be moved below itself") }
+            guard !new.hasPrefix(old + "/") else {
+                throw StoreError.notAllowed(reason: "a mailbox cannot be moved below itself")
+            }
             var renamed: [(id: MailboxID, old: String, new: String)] = [(mailbox, old, new)]
             for (child, childID) in account.names where child.hasPrefix(old + "/") {
                 let childName = new + child.dropFirst(old.count)
@@ -128,7 +136,9 @@ extension EmbeddedStore {
                 account.rows[item.id] = row
                 transaction.put(row)
             }
-            for parent in missing where account.names[parent] == nil { try transaction.insertMailbox(parent, use: nil, id, &account) }
+            for parent in missing where account.names[parent] == nil {
+                try transaction.insertMailbox(parent, use: nil, id, &account)
+            }
             transaction.put(account, id: id)
         }
     }
@@ -146,7 +156,8 @@ extension EmbeddedStore {
             } else {
                 account.subscriptions.remove(name)
             }
-            try transaction.writing(subscribed ? .insertSubscription : .removeSubscription).add(id.value).add(name).run()
+            try transaction.writing(subscribed ? .insertSubscription : .removeSubscription).add(id.value).add(name)
+                .run()
             transaction.put(account, id: id)
         }
     }
@@ -159,7 +170,9 @@ extension EmbeddedStore {
 extension WriteTransaction {
     /// Makes a mailbox row. The caller puts the account.
     @discardableResult
-    func insertMailbox(_ name: String, use: SpecialUse?, _ id: AccountID, _ account: inout AccountMailboxes) throws -> MailboxRow {
+    func insertMailbox(_ name: String, use: SpecialUse?, _ id: AccountID, _ account: inout AccountMailboxes) throws
+        -> MailboxRow
+    {
         let key = MailboxKey(account: id, mailbox: MailboxID(account.nextMailbox))
         account.nextMailbox += 1
         // Never the same twice in an account, so that a name that is used again is told apart (RFC 9051 §2.3.1.1).

@@ -31,7 +31,9 @@ extension EmbeddedStore {
         throw .unavailable(reason: "the mailbox changes faster than it can be read")
     }
 
-    public func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError) -> MailboxChanges {
+    public func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError)
+        -> MailboxChanges
+    {
         if let changes = indexes.changes(in: key, since: modSeq.value, knownUIDNext: knownUIDNext) { return changes }
         // From far back: what is there comes from the index, what is gone from its rows.
         let index = try await index(of: key)
@@ -39,13 +41,21 @@ extension EmbeddedStore {
         var changes = MailboxChanges(
             highestModSeq: index.highestModSeq, uidNext: index.uidNext, messages: index.count, keywords: index.keywords)
         for position in index.uids.indices where index.modSeqs[position] > modSeq.value {
-            if index.uids[position] >= knownUIDNext { changes.added.append(index[position]) } else { changes.changed.append(index[position]) }
+            if index.uids[position] >= knownUIDNext {
+                changes.added.append(index[position])
+            } else {
+                changes.changed.append(index[position])
+            }
         }
         if modSeq.value < row.purgedModSeq {
             // Expunges of that time have been forgotten: whatever is not there is gone (RFC 7162 §3.2.5.2 allows to say more).
             var position = 0
             for uid in 1..<max(1, index.uidNext) {
-                if position < index.count, index.uids[position] == uid { position += 1 } else { changes.vanished.append(uid) }
+                if position < index.count, index.uids[position] == uid {
+                    position += 1
+                } else {
+                    changes.vanished.append(uid)
+                }
             }
             return changes
         }
@@ -60,7 +70,9 @@ extension EmbeddedStore {
         return changes
     }
 
-    public func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(uid: UInt32, summary: StoredSummary)] {
+    public func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, summary: StoredSummary
+    )] {
         _ = try await row(key)
         return try await readers.read { connection in
             var result: [(uid: UInt32, summary: StoredSummary)] = []
@@ -77,7 +89,8 @@ extension EmbeddedStore {
     }
 
     public func scanSummaries(
-        in key: MailboxKey, range: ClosedRange<UInt32>, _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
+        in key: MailboxKey, range: ClosedRange<UInt32>,
+        _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
     ) async throws(StoreError) {
         _ = try await row(key)
         var next = range.lowerBound
@@ -85,10 +98,13 @@ extension EmbeddedStore {
             let first = next
             let batch = try await readers.read { connection in
                 let statement = try connection(.scanSummaries)
-                statement.add(key.account.value).add(key.mailbox.value).add(first).add(range.upperBound).add(EmbeddedStore.scanBatch)
+                statement.add(key.account.value).add(key.mailbox.value).add(first).add(range.upperBound).add(
+                    EmbeddedStore.scanBatch)
                 var batch: [(uid: UInt32, summary: StoredSummary)] = []
                 batch.reserveCapacity(EmbeddedStore.scanBatch)
-                while try statement.step() { batch.append((UInt32(clamping: statement.int(0)), StoredSummary(row: statement))) }
+                while try statement.step() {
+                    batch.append((UInt32(clamping: statement.int(0)), StoredSummary(row: statement)))
+                }
                 return batch
             }
             guard let last = batch.last else { return }
@@ -107,7 +123,9 @@ extension EmbeddedStore {
             guard let blob else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob") }
             let row = try connection(.getBlob).add(Schema.shard).add(blob.bytes)
             defer { row.finish() }
-            guard try row.step() else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there") }
+            guard try row.step() else {
+                throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there")
+            }
             let location = BlobLocation(segment: row.int(0), place: row.int(1), length: Int(row.int(2)))
             var checksums: [UInt32]?
             var whole: [UInt8]?
@@ -132,8 +150,10 @@ extension EmbeddedStore {
             while try statement.step() {
                 messages.append(
                     ExpungedMessage(
-                        mailboxName: statement.text(6), mailbox: MailboxID(statement.int(0)), uid: UInt32(clamping: statement.int(1)),
-                        expungedAt: Instant(microseconds: statement.int(2)), size: Int(statement.int(3)), subject: statement.text(4),
+                        mailboxName: statement.text(6), mailbox: MailboxID(statement.int(0)),
+                        uid: UInt32(clamping: statement.int(1)),
+                        expungedAt: Instant(microseconds: statement.int(2)), size: Int(statement.int(3)),
+                        subject: statement.text(4),
                         from: statement.text(5)))
             }
             return messages
@@ -143,8 +163,11 @@ extension EmbeddedStore {
 
 extension MailboxIndex {
     /// Reads index and row of a mailbox. Within one read transaction; nil when there is no such mailbox.
-    static func read(_ key: MailboxKey, on connection: SQLiteConnection) throws -> (index: MailboxIndex, row: MailboxRow)? {
-        guard let row = try AccountMailboxes.read(key.account, on: connection)?.rows[key.mailbox], row.deletedAt == 0 else { return nil }
+    static func read(_ key: MailboxKey, on connection: SQLiteConnection) throws -> (
+        index: MailboxIndex, row: MailboxRow
+    )? {
+        guard let row = try AccountMailboxes.read(key.account, on: connection)?.rows[key.mailbox], row.deletedAt == 0
+        else { return nil }
         var index = MailboxIndex(uidNext: row.uidNext, highestModSeq: ModSeq(row.highestModSeq), keywords: row.keywords)
         let count = Int(clamping: row.messages)
         index.uids.reserveCapacity(count)
@@ -168,9 +191,11 @@ extension StoredSummary {
     /// From the present row of `SQL.summaryOfMessage` or `SQL.scanSummaries`.
     init(row: Statement) {
         self.init(
-            envelope: row.bytes(10), bodyStructure: row.bytes(11), subject: row.text(1), from: row.text(2), to: row.text(3),
+            envelope: row.bytes(10), bodyStructure: row.bytes(11), subject: row.text(1), from: row.text(2),
+            to: row.text(3),
             cc: row.text(4), bcc: row.text(5), messageID: row.optionalText(6),
-            sentDate: row.optionalInt(7).map { Instant(microseconds: $0) }, sentZoneMinutes: Int(row.int(8)), preview: row.text(9))
+            sentDate: row.optionalInt(7).map { Instant(microseconds: $0) }, sentZoneMinutes: Int(row.int(8)),
+            preview: row.text(9))
     }
 }
 
@@ -185,7 +210,10 @@ final class StoredMessageReader: MessageReading {
     private let readers: ReaderPool
     private let checksums = Mutex<[UInt32]?>(nil)
 
-    init(prefix: [UInt8], blob: BlobID, location: BlobLocation, whole: [UInt8]?, segments: SegmentFiles, readers: ReaderPool) {
+    init(
+        prefix: [UInt8], blob: BlobID, location: BlobLocation, whole: [UInt8]?, segments: SegmentFiles,
+        readers: ReaderPool
+    ) {
         self.prefix = prefix
         self.blob = blob
         self.location = location

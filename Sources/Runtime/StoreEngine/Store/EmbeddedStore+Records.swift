@@ -33,7 +33,8 @@ extension EmbeddedStore: RecordStore {
                 if query.code != nil {
                     statement = try connection(.recordByCode).add(Schema.shard).add(upper)
                 } else if let lookup {
-                    statement = try connection(.recordsByKey).add(Schema.shard).add(lookup).add(upper).add(EmbeddedStore.pageSize)
+                    statement = try connection(.recordsByKey).add(Schema.shard).add(lookup).add(upper).add(
+                        EmbeddedStore.pageSize)
                 } else {
                     statement = try connection(.recordsByTime).add(Schema.shard).add(upper).add(EmbeddedStore.pageSize)
                 }
@@ -42,7 +43,9 @@ extension EmbeddedStore: RecordStore {
                 return page
             }
             for row in page {
-                guard let record = Record(json: row.body) else { throw .corrupt(reason: "the record \(row.code) cannot be read") }
+                guard let record = Record(json: row.body) else {
+                    throw .corrupt(reason: "the record \(row.code) cannot be read")
+                }
                 // Codes are ordered by time, a little loosely: the moment of the record may lie before that of its code.
                 if let since = query.since, record.code.time < since, record.at < since { return found }
                 guard query.matches(record) else { continue }
@@ -50,7 +53,9 @@ extension EmbeddedStore: RecordStore {
                 if found.count == query.limit { return found }
             }
             scanned += page.count
-            guard query.code == nil, page.count == EmbeddedStore.pageSize, let last = page.last, last.code > 0 else { return found }
+            guard query.code == nil, page.count == EmbeddedStore.pageSize, let last = page.last, last.code > 0 else {
+                return found
+            }
             below = last.code - 1
         }
         return found
@@ -101,7 +106,8 @@ enum RecordKey {
 extension RecordQuery {
     /// Without angle brackets.
     static func bare(_ messageID: String) -> String {
-        messageID.hasPrefix("<") && messageID.hasSuffix(">") && messageID.utf8.count >= 2 ? String(messageID.dropFirst().dropLast()) : messageID
+        messageID.hasPrefix("<") && messageID.hasSuffix(">") && messageID.utf8.count >= 2
+            ? String(messageID.dropFirst().dropLast()) : messageID
     }
 
     func matches(_ record: Record) -> Bool {
@@ -127,7 +133,9 @@ extension WriteTransaction {
         statement.add(Schema.shard).add(record.code.value).add(record.at.microseconds).add(record.kind.rawValue)
         statement.add(record.outcome.rawValue).add(counts.accepted).add(counts.delivered).add(counts.discarded)
         try statement.add(record.json()).run()
-        for key in RecordKey.keys(of: record) { try writing(.insertRecordKey).add(Schema.shard).add(key).add(record.code.value).run() }
+        for key in RecordKey.keys(of: record) {
+            try writing(.insertRecordKey).add(Schema.shard).add(key).add(record.code.value).run()
+        }
     }
 
     /// Removes records with codes below `bound`; what they counted goes on standing in the ledger.
@@ -144,9 +152,13 @@ extension WriteTransaction {
         for (code, record) in purged {
             try writing(.removeRecord).add(Schema.shard).add(code).run()
             guard let record else { continue }
-            for key in RecordKey.keys(of: record) { try writing(.removeRecordKey).add(Schema.shard).add(key).add(code).run() }
+            for key in RecordKey.keys(of: record) {
+                try writing(.removeRecordKey).add(Schema.shard).add(key).add(code).run()
+            }
         }
-        for (entry, count) in [(Ledger.Entry.accepted, counts.accepted), (.delivered, counts.delivered), (.discarded, counts.discarded)]
+        for (entry, count) in [
+            (Ledger.Entry.accepted, counts.accepted), (.delivered, counts.delivered), (.discarded, counts.discarded),
+        ]
         where count != 0 {
             try writing(.purgeLedger).add(count).add(Schema.shard).add(entry.rawValue).run()
         }
@@ -166,7 +178,8 @@ extension LedgerReport {
         }
         let counts = try connection(.recountRecords).add(Schema.shard)
         guard try counts.step() else { return LedgerReport(ledger: ledger, recounted: recounted) }
-        for (column, entry) in [(Int32(0), Ledger.Entry.accepted), (1, .delivered), (2, .discarded)] where counts.int(column) != 0 {
+        for (column, entry) in [(Int32(0), Ledger.Entry.accepted), (1, .delivered), (2, .discarded)]
+        where counts.int(column) != 0 {
             recounted[entry] += counts.int(column)
         }
         counts.finish()

@@ -54,7 +54,9 @@ extension EmbeddedStore {
             // Segment files only grow, so that blobs can be read after the transaction has ended.
             for start in stride(from: 0, to: blobs.count, by: 64) {
                 let part = Array(blobs[start..<min(start + 64, blobs.count)])
-                let faults = try await maintenance.read { [segments] _ in part.compactMap { segments.fault(of: $0.blob, at: $0.location) } }
+                let faults = try await maintenance.read { [segments] _ in
+                    part.compactMap { segments.fault(of: $0.blob, at: $0.location) }
+                }
                 for fault in faults { report.add(fault) }
             }
             for blob in blobs {
@@ -81,7 +83,9 @@ extension EmbeddedStore {
         var after = ExpungedPlace(account: -1, mailbox: -1, uid: -1)
         while true {
             let start = after
-            let (count, last) = try await committer.submit { try $0.forgetExpunged(before: before, after: start, limit: 500) }
+            let (count, last) = try await committer.submit {
+                try $0.forgetExpunged(before: before, after: start, limit: 500)
+            }
             report.forgottenMessages += count
             guard let last else { return report }
             after = last
@@ -105,15 +109,24 @@ extension EmbeddedStore {
         while try rows.step() {
             report.messages += Int(rows.int(9))
             let place = "mailbox \(rows.int(0))/\(rows.int(1)) \(rows.text(2))"
-            for (name, counted, found) in [("messages", Int32(3), Int32(9)), ("unseen", 4, 10), ("deleted", 5, 11), ("size", 6, 12)]
+            for (name, counted, found) in [
+                ("messages", Int32(3), Int32(9)), ("unseen", 4, 10), ("deleted", 5, 11), ("size", 6, 12),
+            ]
             where rows.int(counted) != rows.int(found) {
-                report.add("\(place): the counter of \(name) says \(rows.int(counted)), the rows say \(rows.int(found))")
+                report.add(
+                    "\(place): the counter of \(name) says \(rows.int(counted)), the rows say \(rows.int(found))")
             }
-            if rows.int(7) <= rows.int(13) { report.add("\(place): UIDNEXT \(rows.int(7)) is not above UID \(rows.int(13))") }
-            if rows.int(8) < rows.int(14) { report.add("\(place): HIGHESTMODSEQ \(rows.int(8)) is below MODSEQ \(rows.int(14))") }
+            if rows.int(7) <= rows.int(13) {
+                report.add("\(place): UIDNEXT \(rows.int(7)) is not above UID \(rows.int(13))")
+            }
+            if rows.int(8) < rows.int(14) {
+                report.add("\(place): HIGHESTMODSEQ \(rows.int(8)) is below MODSEQ \(rows.int(14))")
+            }
         }
         let orphans = try connection(.messagesWithoutSummary)
-        while try orphans.step() { report.add("message \(orphans.int(0))/\(orphans.int(1))/\(orphans.int(2)) has no summary") }
+        while try orphans.step() {
+            report.add("message \(orphans.int(0))/\(orphans.int(1))/\(orphans.int(2)) has no summary")
+        }
     }
 
     private static func verifyReferences(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
@@ -129,10 +142,13 @@ extension EmbeddedStore {
         for known in try readBlobs(connection) {
             let counted = references.removeValue(forKey: known.blob) ?? 0
             if counted != known.references {
-                report.add("blob \(known.blob.hexadecimal): \(known.references) references are counted, \(counted) are there")
+                report.add(
+                    "blob \(known.blob.hexadecimal): \(known.references) references are counted, \(counted) are there")
             }
         }
-        for (blob, count) in references { report.add("blob \(blob.hexadecimal): \(count) messages name it, and it is not there") }
+        for (blob, count) in references {
+            report.add("blob \(blob.hexadecimal): \(count) messages name it, and it is not there")
+        }
     }
 
     private static func readBlobs(_ connection: SQLiteConnection) throws -> [KnownBlob] {
@@ -164,7 +180,8 @@ struct ExpungedPlace: Sendable {
 extension WriteTransaction {
     /// Forgets messages that were expunged before a moment. Returns how many, and where to go on.
     func forgetExpunged(before: Int64, after: ExpungedPlace, limit: Int) throws -> (count: Int, last: ExpungedPlace?) {
-        let rows = try connection(.expiredExpunged).add(before).add(after.account).add(after.mailbox).add(after.uid).add(limit)
+        let rows = try connection(.expiredExpunged).add(before).add(after.account).add(after.mailbox).add(after.uid)
+            .add(limit)
         var expired: [(place: ExpungedPlace, modSeq: Int64, isRestorable: Bool, blob: BlobID?)] = []
         while try rows.step() {
             let place = ExpungedPlace(account: rows.int(0), mailbox: rows.int(1), uid: rows.int(2))

@@ -15,7 +15,8 @@ extension EmbeddedStore: MailboxStore {
                 let bits = try WriteTransaction.bits(of: message.flags, &row.keywords, adding: true)
                 new.append(
                     WriteTransaction.NewMessage(
-                        blob: message.content.blob, size: message.content.size, flags: bits, internalDate: message.internalDate, prefix: [],
+                        blob: message.content.blob, size: message.content.size, flags: bits,
+                        internalDate: message.internalDate, prefix: [],
                         summary: message.summary))
             }
             let uids = try transaction.add(new, to: &row)
@@ -31,11 +32,15 @@ extension EmbeddedStore: MailboxStore {
         try await committer.submit { try $0.changeFlags(in: key, uids, operation, unchangedSince: unchangedSince) }
     }
 
-    public func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+    public func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError)
+        -> CopyResult
+    {
         try await committer.submit { try $0.copy(uids, from: key, to: destination) }
     }
 
-    public func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+    public func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError)
+        -> CopyResult
+    {
         try await committer.submit { try $0.move(uids, from: key, to: destination) }
     }
 

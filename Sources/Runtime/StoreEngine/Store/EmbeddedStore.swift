@@ -58,7 +58,9 @@ public final class EmbeddedStore: Sendable {
         }
     }
 
-    private init(directory path: String, options: StoreOptions, clock: any WallClock, logger: Logger, layer: any FileLayer) throws {
+    private init(
+        directory path: String, options: StoreOptions, clock: any WallClock, logger: Logger, layer: any FileLayer
+    ) throws {
         self.options = options
         self.clock = clock
         self.logger = logger
@@ -80,7 +82,8 @@ public final class EmbeddedStore: Sendable {
         readers = ReaderPool(path: path + "/store.db", threads: options.readers)
         maintenance = ReaderPool(path: path + "/store.db", threads: 1)
         committer = Committer(
-            connection: connection, checkpoints: Checkpointer(path: path + "/store.db"), segments: writer, accounts: accountCache, indexes: indexes,
+            connection: connection, checkpoints: Checkpointer(path: path + "/store.db"), segments: writer,
+            accounts: accountCache, indexes: indexes,
             directory: directory, clock: clock, logger: logger)
         self.writer = WriterBox(connection)
         committer.start()
@@ -108,7 +111,8 @@ public final class EmbeddedStore: Sendable {
             }
         }
         return SegmentWriter(
-            files: files, segmentSize: options.segmentSize, freeSpaceReserve: options.freeSpaceReserve, segment: last.segment,
+            files: files, segmentSize: options.segmentSize, freeSpaceReserve: options.freeSpaceReserve,
+            segment: last.segment,
             tail: last.tail)
     }
 
@@ -133,7 +137,8 @@ public final class EmbeddedStore: Sendable {
     public var statistics: StoreStatistics {
         let indexes = indexes.statistics
         return StoreStatistics(
-            commits: committer.batches.load(ordering: .relaxed), operations: committer.operations.load(ordering: .relaxed),
+            commits: committer.batches.load(ordering: .relaxed),
+            operations: committer.operations.load(ordering: .relaxed),
             openIndexes: indexes.mailboxes, indexBytes: indexes.bytes)
     }
 

@@ -10,7 +10,9 @@ final class LockFile: Sendable {
     init(directory: String) throws(StoreOpenError) {
         let path = directory + "/lock"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .failed(directory: directory, reason: "\(path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw .failed(directory: directory, reason: "\(path): \(String(cString: strerror(errno)))")
+        }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             var buffer = [UInt8](repeating: 0, count: 32)
             let count = pread(descriptor, &buffer, buffer.count, 0)

@@ -12,7 +12,9 @@ enum MailboxName {
         var name = name
         if !name.utf8.allSatisfy({ $0 < 0x80 }) { name = name.precomposedStringWithCanonicalMapping }
         let bytes = name.utf8.prefix(6)
-        guard bytes.count >= 5, bytes.prefix(5).elementsEqual("INBOX".utf8, by: { $0 & 0xDF == $1 }) else { return name }
+        guard bytes.count >= 5, bytes.prefix(5).elementsEqual("INBOX".utf8, by: { $0 & 0xDF == $1 }) else {
+            return name
+        }
         if bytes.count == 5 { return "INBOX" }
         return bytes.last == UInt8(ascii: "/") ? "INBOX" + String(name.dropFirst(5)) : name
     }
@@ -21,13 +23,17 @@ enum MailboxName {
     static func checked(_ name: String) throws(StoreError) -> String {
         let name = canonical(name)
         guard !name.isEmpty else { throw .invalidName(reason: "it is empty") }
-        guard name.utf8.count <= maximumLength else { throw .invalidName(reason: "it is longer than \(maximumLength) octets") }
+        guard name.utf8.count <= maximumLength else {
+            throw .invalidName(reason: "it is longer than \(maximumLength) octets")
+        }
         guard name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }) else {
             throw .invalidName(reason: "it holds a control character")
         }
         let levels = name.split(separator: "/", omittingEmptySubsequences: false)
         guard levels.allSatisfy({ !$0.isEmpty }) else { throw .invalidName(reason: "a level is empty") }
-        guard levels.count <= maximumDepth else { throw .invalidName(reason: "it has more than \(maximumDepth) levels") }
+        guard levels.count <= maximumDepth else {
+            throw .invalidName(reason: "it has more than \(maximumDepth) levels")
+        }
         return name
     }
 

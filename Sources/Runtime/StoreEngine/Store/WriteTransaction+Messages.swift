@@ -21,7 +21,9 @@ extension WriteTransaction {
     /// Adds messages at the end of a mailbox: one MODSEQ for all, UIDs in order. References to blobs are the caller's.
     func add(_ messages: [NewMessage], to row: inout MailboxRow) throws -> [UInt32] {
         guard !messages.isEmpty else { return [] }
-        guard UInt64(row.uidNext) + UInt64(messages.count) <= UInt64(UInt32.max) else { throw StoreError.limit(name: "UIDs of a mailbox") }
+        guard UInt64(row.uidNext) + UInt64(messages.count) <= UInt64(UInt32.max) else {
+            throw StoreError.limit(name: "UIDs of a mailbox")
+        }
         row.highestModSeq += 1
         var changes: [IndexChange] = []
         changes.reserveCapacity(messages.count)
@@ -31,7 +33,8 @@ extension WriteTransaction {
             let uid = row.uidNext
             row.uidNext += 1
             let entry = MessageEntry(
-                uid: uid, flags: Flags(rawValue: message.flags), modSeq: ModSeq(row.highestModSeq), internalDate: message.internalDate,
+                uid: uid, flags: Flags(rawValue: message.flags), modSeq: ModSeq(row.highestModSeq),
+                internalDate: message.internalDate,
                 size: message.size)
             try insert(entry, blob: message.blob, prefix: message.prefix, in: row.key)
             try insert(message.summary, uid: uid, in: row.key)
@@ -45,7 +48,8 @@ extension WriteTransaction {
 
     private func insert(_ entry: MessageEntry, blob: BlobID, prefix: [UInt8], in key: MailboxKey) throws {
         let statement = try writing(.insertMessage)
-        statement.add(key.account.value).add(key.mailbox.value).add(entry.uid).add(Int64(bitPattern: entry.flags.rawValue))
+        statement.add(key.account.value).add(key.mailbox.value).add(entry.uid).add(
+            Int64(bitPattern: entry.flags.rawValue))
         statement.add(entry.modSeq.value).add(entry.internalDate.microseconds).add(entry.size)
         try statement.add(blob.bytes).add(prefix).run()
     }
@@ -53,7 +57,8 @@ extension WriteTransaction {
     private func insert(_ summary: StoredSummary, uid: UInt32, in key: MailboxKey) throws {
         let statement = try writing(.insertSummary)
         statement.add(key.account.value).add(key.mailbox.value).add(uid)
-        statement.add(summary.subject).add(summary.from).add(summary.to).add(summary.cc).add(summary.bcc).add(summary.messageID)
+        statement.add(summary.subject).add(summary.from).add(summary.to).add(summary.cc).add(summary.bcc).add(
+            summary.messageID)
         statement.add(summary.sentDate?.microseconds).add(summary.sentZoneMinutes).add(summary.preview)
         try statement.add(summary.envelope).add(summary.bodyStructure).run()
     }
@@ -67,8 +72,11 @@ extension WriteTransaction {
             if let number = keywords.firstIndex(where: { $0.equalsIgnoringCase(keyword) }) {
                 bits |= Flags.keyword(number).rawValue
             } else if adding {
-                guard !keyword.isEmpty, keyword.utf8.count <= maximumKeywordLength, keyword.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-                else { throw .notAllowed(reason: "a keyword is 1 to \(maximumKeywordLength) printable ASCII characters") }
+                guard !keyword.isEmpty, keyword.utf8.count <= maximumKeywordLength,
+                    keyword.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+                else {
+                    throw .notAllowed(reason: "a keyword is 1 to \(maximumKeywordLength) printable ASCII characters")
+                }
                 guard keywords.count < Flags.maximumKeywords else { throw .limit(name: "keywords in a mailbox") }
                 keywords.append(keyword)
                 bits |= Flags.keyword(keywords.count - 1).rawValue
@@ -79,7 +87,8 @@ extension WriteTransaction {
 
     static func names(of bits: UInt64, _ keywords: [String]) -> NamedFlags {
         let flags = Flags(rawValue: bits)
-        return NamedFlags(system: flags, keywords: flags.keywordIndices.compactMap { $0 < keywords.count ? keywords[$0] : nil })
+        return NamedFlags(
+            system: flags, keywords: flags.keywordIndices.compactMap { $0 < keywords.count ? keywords[$0] : nil })
     }
 
     // MARK: Changing
@@ -101,7 +110,8 @@ extension WriteTransaction {
             let bits = try WriteTransaction.bits(of: flags, &keywords, adding: false)
             change = { $0 & ~bits }
         }
-        var result = FlagChangeResult(messages: [], modified: [], highestModSeq: ModSeq(row.highestModSeq), keywords: keywords)
+        var result = FlagChangeResult(
+            messages: [], modified: [], highestModSeq: ModSeq(row.highestModSeq), keywords: keywords)
         var changes: [IndexChange] = []
         let modSeq = row.highestModSeq + 1
         for uid in uids.sortedWithoutDuplicates() {
@@ -155,7 +165,9 @@ extension WriteTransaction {
         let statement = try connection(.messageRow).add(key.account.value).add(key.mailbox.value).add(uid)
         guard try statement.step() else { return nil }
         defer { statement.finish() }
-        guard let blob = BlobID(statement.bytes(4)) else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob") }
+        guard let blob = BlobID(statement.bytes(4)) else {
+            throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob")
+        }
         let entry = MessageEntry(
             uid: uid, flags: Flags(rawValue: UInt64(bitPattern: statement.int(0))), modSeq: ModSeq(statement.int(1)),
             internalDate: Instant(microseconds: statement.int(2)), size: Int(statement.int(3)))
@@ -175,8 +187,10 @@ extension WriteTransaction {
             let uid = message.entry.uid
             try writing(.deleteMessage).add(key.account.value).add(key.mailbox.value).add(uid).run()
             let statement = try writing(.insertExpunged)
-            statement.add(key.account.value).add(key.mailbox.value).add(uid).add(row.highestModSeq).add(now.microseconds)
-            statement.add(isRestorable).add(Int64(bitPattern: message.entry.flags.rawValue)).add(message.entry.internalDate.microseconds)
+            statement.add(key.account.value).add(key.mailbox.value).add(uid).add(row.highestModSeq).add(
+                now.microseconds)
+            statement.add(isRestorable).add(Int64(bitPattern: message.entry.flags.rawValue)).add(
+                message.entry.internalDate.microseconds)
             try statement.add(message.entry.size).add(message.blob.bytes).add(message.prefix).run()
             if isRestorable { try moveSummary(uid, key.mailbox.value, to: uid, -key.mailbox.value, of: key.account) }
             row.count(flags: message.entry.flags.rawValue, size: Int64(message.entry.size), sign: -1)
@@ -190,7 +204,9 @@ extension WriteTransaction {
         return ExpungeResult(uids: messages.map(\.entry.uid), highestModSeq: ModSeq(row.highestModSeq))
     }
 
-    private func moveSummary(_ uid: UInt32, _ mailbox: Int64, to newUID: UInt32, _ newMailbox: Int64, of account: AccountID) throws {
+    private func moveSummary(
+        _ uid: UInt32, _ mailbox: Int64, to newUID: UInt32, _ newMailbox: Int64, of account: AccountID
+    ) throws {
         let statement = try writing(.moveSummary).add(account.value).add(newMailbox).add(newUID)
         try statement.add(account.value).add(mailbox).add(uid).run()
     }
@@ -244,7 +260,9 @@ extension WriteTransaction {
             return CopyResult(uidValidity: transfer.target.uidValidity, sourceUIDs: [], destinationUIDs: [])
         }
         let bytes = transfer.messages.reduce(0) { $0 + Int64($1.entry.size) }
-        if key.account != destination.account, !(try hasRoom(for: bytes, in: destination.account)) { throw StoreError.overQuota }
+        if key.account != destination.account, !(try hasRoom(for: bytes, in: destination.account)) {
+            throw StoreError.overQuota
+        }
         // Blob and summary go along; what stays is the UID with its MODSEQ.
         let result = try place(transfer, from: key, summaries: .moveSummary)
         _ = try expunge(result.sourceUIDs, in: key, isRestorable: false)
@@ -284,7 +302,9 @@ extension WriteTransaction {
         let account = try account(id)
         let source = MailboxKey(account: id, mailbox: message.mailbox)
         let inbox = account.names["INBOX"].map { MailboxKey(account: id, mailbox: $0) }
-        guard let inbox, let keywords = (pending.rows[source] ?? account.rows[message.mailbox])?.keywords else { return false }
+        guard let inbox, let keywords = (pending.rows[source] ?? account.rows[message.mailbox])?.keywords else {
+            return false
+        }
         var target = try (try? row(source)) ?? row(inbox)
         let statement = try connection(.expungedRow).add(id.value).add(message.mailbox.value).add(message.uid)
         guard try statement.step() else { return false }
@@ -294,12 +314,15 @@ extension WriteTransaction {
         let blob = BlobID(statement.bytes(3))
         let prefix = statement.bytes(4)
         statement.finish()
-        guard let blob else { throw StoreError.corrupt(reason: "expunged message \(source)/\(message.uid) names no blob") }
+        guard let blob else {
+            throw StoreError.corrupt(reason: "expunged message \(source)/\(message.uid) names no blob")
+        }
         let names = WriteTransaction.names(of: flags, keywords)
         let bits = try WriteTransaction.bits(of: names, &target.keywords, adding: true)
         target.highestModSeq += 1
         let entry = MessageEntry(
-            uid: target.uidNext, flags: Flags(rawValue: bits), modSeq: ModSeq(target.highestModSeq), internalDate: date, size: size)
+            uid: target.uidNext, flags: Flags(rawValue: bits), modSeq: ModSeq(target.highestModSeq), internalDate: date,
+            size: size)
         target.uidNext += 1
         try insert(entry, blob: blob, prefix: prefix, in: target.key)
         try moveSummary(message.uid, -message.mailbox.value, to: entry.uid, target.key.mailbox.value, of: id)

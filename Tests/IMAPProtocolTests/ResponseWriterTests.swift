@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func `LIST and LSUB`() {
-        #expect(written { $0.list([.noSelect], name: "foo") } == "* LIST (\\NoSelect) \"/\" foo\r\n")
+        #expect(written { $0.list([.noSelect], name: "foo") } == "* LIST (\\Noselect) \"/\" foo\r\n")
         #expect(
             written { $0.list([.subscribed, .hasNoChildren], uses: [.sent], name: "Sent") }
                 == "* LIST (\\HasNoChildren \\Subscribed \\Sent) \"/\" Sent\r\n")
@@ -99,7 +99,7 @@ import Testing
                 == "* LIST () \"/\" \"é\" (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"x y\"))\r\n")
         #expect(written { $0.list([], name: "é") } == "* LIST () \"/\" \"&AOk-\"\r\n")
         #expect(written { $0.listRoot() } == "* LIST (\\Noselect) \"/\" \"\"\r\n")
-        #expect(written { $0.lsub([.noSelect], name: "NIL") } == "* LSUB (\\NoSelect) \"/\" \"NIL\"\r\n")
+        #expect(written { $0.lsub([.noSelect], name: "NIL") } == "* LSUB (\\Noselect) \"/\" \"NIL\"\r\n")
         #expect(written { $0.lsub([], name: "a\"b\\c&d") } == "* LSUB () \"/\" \"a\\\"b\\\\c&-d\"\r\n")
         #expect(written(usesUTF8: true) { $0.lsub([], name: "a&d") } == "* LSUB () \"/\" \"a&d\"\r\n")
     }

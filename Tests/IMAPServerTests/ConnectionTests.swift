@@ -198,7 +198,7 @@ import Testing
         let selected = client.command("SELECT \"Résumé\"")
         #expect(selected.contains("* LIST () \"/\" \"Résumé\"\r\n"))
         #expect(!selected.contains("RECENT"))
-        #expect(client.command("SEARCH ALL") == "* ESEARCH (TAG \"a5\")\r\nT OK SEARCH completed\r\n")
+        #expect(client.command("SEARCH ALL") == "* ESEARCH (TAG \"a7\")\r\nT OK SEARCH completed\r\n")
         #expect(client.command("SELECT INBOX").hasPrefix("* OK [CLOSED] The mailbox before is closed\r\n"))
         await server.stop()
     }

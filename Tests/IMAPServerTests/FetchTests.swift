@@ -155,7 +155,7 @@ let innerMessage = """
         let client = try server.select()
         #expect(
             client.command("FETCH 1 ALL")
-                == "* 1 FETCH (FLAGS () INTERNALDATE \"24-Nov-2026 12:00:00 +0000\" RFC822.SIZE 89 ENVELOPE (\"Mon, 7 Feb 1994 21:52:25 -0800\" \"Hi\" "
+                == "* 1 FETCH (FLAGS () INTERNALDATE \"24-Nov-2026 12:00:00 +0000\" RFC822.SIZE 85 ENVELOPE (\"Mon, 7 Feb 1994 21:52:25 -0800\" \"Hi\" "
                 + "((\"Ann\" NIL \"ann\" \"example.org\")) ((\"Ann\" NIL \"ann\" \"example.org\")) ((\"Ann\" NIL \"ann\" \"example.org\")) NIL NIL NIL NIL NIL))\r\n"
                 + "T OK FETCH completed\r\n")
         #expect(

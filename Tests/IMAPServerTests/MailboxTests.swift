@@ -39,14 +39,14 @@ import Testing
         for name in ["INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"] { _ = client.command("UNSUBSCRIBE \(name)") }
         #expect(
             client.command("LIST (SUBSCRIBED) \"\" *") == """
-                * LIST (\\Subscribed \\HasNoChildren) "/" Fruit/Banana\r
-                * LIST (\\Subscribed \\Noselect \\HasNoChildren) "/" Gone\r
+                * LIST (\\HasNoChildren \\Subscribed) "/" Fruit/Banana\r
+                * LIST (\\Noselect \\HasNoChildren \\Subscribed) "/" Gone\r
                 T OK LIST completed\r\n
                 """)
         #expect(
             client.command("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %") == """
                 * LIST (\\HasChildren) "/" Fruit ("CHILDINFO" ("SUBSCRIBED"))\r
-                * LIST (\\Subscribed \\Noselect \\HasNoChildren) "/" Gone\r
+                * LIST (\\Noselect \\HasNoChildren \\Subscribed) "/" Gone\r
                 T OK LIST completed\r\n
                 """)
         #expect(

@@ -66,7 +66,7 @@ import Testing
         _ = client.command("EXPUNGE")
         #expect(client.command("SEARCH $") == "* SEARCH\r\nT OK SEARCH completed\r\n")
         #expect(client.command("SEARCH MODSEQ 5") == "* OK [HIGHESTMODSEQ 7] CONDSTORE is on\r\n* SEARCH 2 (MODSEQ 5)\r\nT OK SEARCH completed\r\n")
-        #expect(client.command("SEARCH RETURN (ALL) MODSEQ 2") == "* ESEARCH (TAG \"a12\") ALL 1:2 MODSEQ 5\r\nT OK SEARCH completed\r\n")
+        #expect(client.command("SEARCH RETURN (ALL) MODSEQ 2") == "* ESEARCH (TAG \"a13\") ALL 1:2 MODSEQ 5\r\nT OK SEARCH completed\r\n")
         await server.stop()
     }
 
@@ -77,7 +77,7 @@ import Testing
         let client = try server.select()
         let expected = (1...2_000).filter { $0 % 7 == 0 }.map { " \($0)" }.joined()
         #expect(client.command("UID SEARCH SUBJECT WANTED") == "* SEARCH\(expected)\r\nT OK UID SEARCH completed\r\n")
-        #expect(client.command("SEARCH 1500:1510 SUBJECT wanted") == "* SEARCH 1502 1509\r\nT OK SEARCH completed\r\n")
+        #expect(client.command("SEARCH 1500:1510 SUBJECT wanted") == "* SEARCH 1505\r\nT OK SEARCH completed\r\n")
         await server.stop()
     }
 }

@@ -134,6 +134,8 @@ import Testing
         _ = one.command("EXPUNGE")
         try await server.add("Subject: new\r\n\r\n")
         try await server.add("Subject: newer\r\n\r\n")
+        // A UID that was not announced yet is nothing to UID STORE.
+        _ = one.command("NOOP")
         _ = one.command("UID STORE 5 +FLAGS.SILENT (\\Deleted)")
         _ = one.command("EXPUNGE")
         #expect(two.command("NOOP") == "* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n* 3 EXISTS\r\nT OK NOOP completed\r\n")

@@ -157,7 +157,7 @@ extension ResponseWriter {
 
     private mutating func listAttributes(_ attributes: ListAttributes, uses: [SpecialUseAttribute]) {
         let names: [(ListAttributes, StaticString)] = [
-            (.noInferiors, "\\NoInferiors"), (.noSelect, "\\NoSelect"), (.nonExistent, "\\NonExistent"),
+            (.noInferiors, "\\NoInferiors"), (.noSelect, "\\Noselect"), (.nonExistent, "\\NonExistent"),
             (.hasChildren, "\\HasChildren"),
             (.hasNoChildren, "\\HasNoChildren"), (.marked, "\\Marked"), (.unmarked, "\\Unmarked"),
             (.subscribed, "\\Subscribed"),

@@ -133,7 +133,6 @@ struct StructureParser {
 
     /// Moves behind the next boundary line, or to the end of the message; adds the body's line ends to `lines`.
     private mutating func scanBody(_ lines: inout Int) -> End {
-        let start = position
         guard let base = bytes.baseAddress else { return End(body: 0, boundary: nil) }
         while position < bytes.count {
             let lineStart = position
@@ -144,10 +143,11 @@ struct StructureParser {
                 && base.load(fromByteOffset: lineStart + 1, as: UInt8.self) == UInt8(ascii: "-")
             if isCandidate, let found = boundary(at: lineStart, lineEnd: lineEnd) {
                 var end = lineStart
-                if end > start, bytes[end - 1] == ASCII.lineFeed {
+                // Also the line end of an inner boundary that stands directly before: the caller keeps the end behind its own start.
+                if end > 0, bytes[end - 1] == ASCII.lineFeed {
                     end -= 1
                     lines -= 1
-                    if end > start, bytes[end - 1] == ASCII.carriageReturn { end -= 1 }
+                    if end > 0, bytes[end - 1] == ASCII.carriageReturn { end -= 1 }
                 }
                 lines = max(0, lines)
                 return End(body: end, boundary: found.boundary, isClosing: found.isClosing)

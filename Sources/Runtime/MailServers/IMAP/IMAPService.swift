@@ -34,11 +34,11 @@ public final class IMAPService: Sendable {
 
     /// What a connection may do, from its address and the logins that are configured.
     func policy(for connection: Connection) -> IMAPPolicy {
-        let isTLS = connection.tls != nil
-        return IMAPPolicy(
+        IMAPPolicy(
             offersStartTLS: connection.canStartTLS,
             allowsPlaintextWithoutTLS: authenticator.allowsPlaintext(isTLS: false, isLoopback: connection.isLoopback),
-            mechanisms: authenticator.mechanisms(isTLS: isTLS, isLoopback: connection.isLoopback),
+            // All that there are: the session offers the ones that the state of the connection allows, and tells why not.
+            mechanisms: authenticator.mechanisms(isTLS: true, isLoopback: connection.isLoopback),
             appendLimit: configuration.maximumMessageSize, maximumAuthenticationFailures: configuration.maximumFailedLogins)
     }
 

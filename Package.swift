@@ -10,11 +10,15 @@ let settings: [SwiftSetting] = [
 ]
 
 func pure(_ name: String, in group: String, folder: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(folder ?? name)", exclude: ["README.md"], swiftSettings: settings)
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(folder ?? name)", exclude: ["README.md"],
+        swiftSettings: settings)
 }
 
 func shell(_ name: String, in group: String, folder: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(folder ?? name)", exclude: ["README.md"], swiftSettings: settings)
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(folder ?? name)", exclude: ["README.md"],
+        swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -53,8 +57,11 @@ let package = Package(
     ],
     targets: [
         // C libraries
-        .systemLibrary(name: "CArgon2", path: "Sources/CLibraries/CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
-        .systemLibrary(name: "CIDN2", path: "Sources/CLibraries/CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(
+            name: "CArgon2", path: "Sources/CLibraries/CArgon2", pkgConfig: "libargon2",
+            providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(
+            name: "CIDN2", path: "Sources/CLibraries/CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .target(name: "CIconv", path: "Sources/CLibraries/CIconv"),
         // Foundations
         pure("MartletBytes", in: "Foundations"),
@@ -70,35 +77,47 @@ let package = Package(
         pure("MailStore", in: "MailFlow", ["MartletBytes", "MartletCore", "Records", "MessageFormat"]),
         pure("DeliveryPolicy", in: "MailFlow", ["MartletBytes", "MartletCore", "MailStore", "Records"]),
         // Runtime
-        shell("StoreEngine", in: "Runtime", ["MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", crypto, grdb, log]),
-        shell("NetworkTransport", in: "Runtime", ["MartletBytes", "MartletCore", crypto, tls, log, .product(name: "NIOTLS", package: "swift-nio")] + nio),
+        shell(
+            "StoreEngine", in: "Runtime",
+            ["MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", crypto, grdb, log]),
+        shell(
+            "NetworkTransport", in: "Runtime",
+            ["MartletBytes", "MartletCore", crypto, tls, log, .product(name: "NIOTLS", package: "swift-nio")] + nio),
         shell(
             "Authentication", in: "Runtime/MailServers",
-            ["MartletBytes", "MartletCore", "MailStore", "Records", "SASLMechanisms", "CArgon2", crypto, cryptoExtras, log] + nio),
+            [
+                "MartletBytes", "MartletCore", "MailStore", "Records", "SASLMechanisms", "CArgon2", crypto,
+                cryptoExtras, log,
+            ] + nio),
         shell(
             "SMTPServer", in: "Runtime/MailServers", folder: "SMTP",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "SMTPProtocol", "SASLMechanisms",
+                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat",
+                "SMTPProtocol", "SASLMechanisms",
                 "NetworkTransport", "Authentication", log,
             ] + nio),
         shell(
             "IMAPServer", in: "Runtime/MailServers", folder: "IMAP",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "IMAPProtocol", "SASLMechanisms", "NetworkTransport",
+                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "IMAPProtocol",
+                "SASLMechanisms", "NetworkTransport",
                 "Authentication", log,
             ] + nio),
         shell(
             "POP3Server", in: "Runtime/MailServers", folder: "POP3",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "POP3Protocol", "SASLMechanisms", "NetworkTransport",
+                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "POP3Protocol",
+                "SASLMechanisms", "NetworkTransport",
                 "Authentication", log,
             ] + nio),
         // Server
         shell(
             "MartletServer", in: "Server",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine", "NetworkTransport", "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server",
-                "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log, .product(name: "X509", package: "swift-certificates"),
+                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine",
+                "NetworkTransport", "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server",
+                "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log,
+                .product(name: "X509", package: "swift-certificates"),
             ] + nio),
         .executableTarget(
             name: "martlet",
@@ -111,14 +130,21 @@ let package = Package(
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
         tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),
-        .target(name: "StoreConformance", dependencies: ["MartletCore", "MailStore", "Records"], path: "Tests/StoreConformance", swiftSettings: settings),
+        .target(
+            name: "StoreConformance", dependencies: ["MartletCore", "MailStore", "Records"],
+            path: "Tests/StoreConformance", swiftSettings: settings),
         tests("StoreEngine", ["StoreEngine", "StoreConformance", "MartletCore", "MailStore", "Records", log]),
         tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
-        tests("POP3Server", ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
+        tests(
+            "POP3Server",
+            ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
         tests(
             "IMAPServer",
-            ["MartletCore", "MailStore", "Records", "MessageFormat", "NetworkTransport", "Authentication", "IMAPServer", log] + nio),
+            [
+                "MartletCore", "MailStore", "Records", "MessageFormat", "NetworkTransport", "Authentication",
+                "IMAPServer", log,
+            ] + nio),
         tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
     ]
 )

@@ -38,7 +38,9 @@ final class FakeDirectory: DirectoryStore {
     }
     let state = Mutex(State())
 
-    init(domains: [String]) { state.withLock { $0.domains = domains.compactMap { Domain($0).map { LocalDomain(domain: $0) } } } }
+    init(domains: [String]) {
+        state.withLock { $0.domains = domains.compactMap { Domain($0).map { LocalDomain(domain: $0) } } }
+    }
 
     @discardableResult
     func add(_ address: String, _ credentials: [Credential], isSuspended: Bool = false) -> AccountID {
@@ -46,7 +48,8 @@ final class FakeDirectory: DirectoryStore {
         return state.withLock { state in
             let id = AccountID(Int64(state.accounts.count + 1))
             state.accounts[id] = Account(
-                id: id, address: address, displayName: "", quota: nil, usedBytes: 0, usedMessages: 0, isAdministrator: false,
+                id: id, address: address, displayName: "", quota: nil, usedBytes: 0, usedMessages: 0,
+                isAdministrator: false,
                 isSuspended: isSuspended)
             state.credentials[id] = credentials
             return id
@@ -63,7 +66,9 @@ final class FakeDirectory: DirectoryStore {
     func domain(_ domain: Domain) -> LocalDomain? { domains().first { $0.domain == domain } }
     func entry(localPart: String, domain: Domain) -> AddressEntry? {
         state.withLock { state in
-            let found = state.accounts.values.first { $0.address.foldedLocalPart == localPart.lowercased() && $0.address.domain == domain }
+            let found = state.accounts.values.first {
+                $0.address.foldedLocalPart == localPart.lowercased() && $0.address.domain == domain
+            }
             if let found { return .account(found.id, found.address) }
             return state.aliases["\(localPart)@\(domain)"].flatMap { state.accounts[$0] }.map { .alias([$0.address]) }
         }
@@ -82,12 +87,16 @@ final class FakeDirectory: DirectoryStore {
     func domains() -> [LocalDomain] { state.withLock { $0.domains } }
     func accounts() -> [Account] { state.withLock { Array($0.accounts.values) } }
     func aliases() -> [(address: EmailAddress, targets: [EmailAddress])] { [] }
-    func noteUse(ofCredential number: Int64, of account: AccountID, at instant: Instant) { state.withLock { $0.notes.append(number) } }
+    func noteUse(ofCredential number: Int64, of account: AccountID, at instant: Instant) {
+        state.withLock { $0.notes.append(number) }
+    }
 
     func putDomain(_ domain: LocalDomain) async throws(StoreError) { throw .closed }
     func removeDomain(_ domain: Domain) async throws(StoreError) { throw .closed }
     func createAccounts(_ accounts: [NewAccount]) async throws(StoreError) -> [AccountID] { throw .closed }
-    func updateAccount(_ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?)
+    func updateAccount(
+        _ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?
+    )
         async throws(StoreError)
     { throw .closed }
     func removeAccount(_ id: AccountID) async throws(StoreError) { throw .closed }
@@ -119,7 +128,10 @@ final class FakeRecords: RecordStore {
 enum Passwords {
     static let now = Instant(year: 2026, month: 11, day: 24)
     static func make(_ password: String, _ number: Int64 = 0, _ existing: [Credential] = []) -> Credential {
-        do { return try CredentialMaker.make(password: Secret(password), number: number, now: now, sharingSaltsOf: existing) } catch {
+        do {
+            return try CredentialMaker.make(
+                password: Secret(password), number: number, now: now, sharingSaltsOf: existing)
+        } catch {
             fatalError("\(error)")
         }
     }
@@ -147,11 +159,14 @@ struct World {
 
     func peer(_ address: String = "192.0.2.1", isTLS: Bool = true) -> LoginPeer {
         LoginPeer(
-            address: address, isLoopback: address == "127.0.0.1", tls: isTLS ? TLSParameters(version: "TLSv1.3", cipher: "x") : nil,
+            address: address, isLoopback: address == "127.0.0.1",
+            tls: isTLS ? TLSParameters(version: "TLSv1.3", cipher: "x") : nil,
             channelBinding: isTLS ? [1, 2, 3] : nil, service: "imap")
     }
 
-    func login(_ user: String = "anna@example.test", _ password: String = "secret", from address: String = "192.0.2.1") async -> LoginOutcome {
+    func login(_ user: String = "anna@example.test", _ password: String = "secret", from address: String = "192.0.2.1")
+        async -> LoginOutcome
+    {
         await authenticator.login(user: user, password: Secret(password), peer: peer(address))
     }
 }

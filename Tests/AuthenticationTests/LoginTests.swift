@@ -19,7 +19,10 @@ import Testing
     func names() async {
         let world = World()
         world.directory.state.withLock { $0.aliases["alias@example.test"] = world.anna }
-        for name in ["nobody@example.test", "alias@example.test", "anna@elsewhere.test", "@", "", "anna@", "anna\u{7}", String(repeating: "a", count: 2_000)] {
+        for name in [
+            "nobody@example.test", "alias@example.test", "anna@elsewhere.test", "@", "", "anna@", "anna\u{7}",
+            String(repeating: "a", count: 2_000),
+        ] {
             #expect(await world.login(name).kind == .wrongCredentials, "\(name)")
         }
         let two = World(domains: ["example.test", "other.test"])
@@ -54,13 +57,22 @@ import Testing
     @Test("a password in the clear is refused before TLS, and taken from loopback where that is set")
     func plaintext() async {
         let world = World()
-        let plain = await world.authenticator.login(user: "anna", password: Secret("secret"), peer: world.peer(isTLS: false))
+        let plain = await world.authenticator.login(
+            user: "anna", password: Secret("secret"), peer: world.peer(isTLS: false))
         #expect(plain.kind == .encryptionRequired)
         let lab = World { $0.plaintextFromLoopback = true }
-        #expect(await lab.authenticator.login(user: "anna", password: Secret("secret"), peer: lab.peer("127.0.0.1", isTLS: false)).account != nil)
-        #expect(await lab.authenticator.login(user: "anna", password: Secret("secret"), peer: lab.peer(isTLS: false)).kind == .encryptionRequired)
+        #expect(
+            await lab.authenticator.login(
+                user: "anna", password: Secret("secret"), peer: lab.peer("127.0.0.1", isTLS: false)
+            ).account != nil)
+        #expect(
+            await lab.authenticator.login(user: "anna", password: Secret("secret"), peer: lab.peer(isTLS: false)).kind
+                == .encryptionRequired)
         #expect(world.authenticator.mechanisms(isTLS: false, isLoopback: true) == ["SCRAM-SHA-256", "SCRAM-SHA-1"])
-        #expect(lab.authenticator.mechanisms(isTLS: false, isLoopback: true) == ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"])
+        #expect(
+            lab.authenticator.mechanisms(isTLS: false, isLoopback: true) == [
+                "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN",
+            ])
         #expect(
             world.authenticator.mechanisms(isTLS: true, isLoopback: false)
                 == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"])
@@ -73,7 +85,9 @@ import Testing
         let reads = world.directory.state.withLock { $0.credentialReads }
         let began = ContinuousClock.now
         for _ in 0..<1_000 { #expect(await world.login().account != nil) }
-        #expect(ContinuousClock.now - began < .milliseconds(500), "a verified login takes microseconds, argon2id would take a minute")
+        #expect(
+            ContinuousClock.now - began < .milliseconds(500),
+            "a verified login takes microseconds, argon2id would take a minute")
         #expect(world.directory.state.withLock { $0.credentialReads } == reads)
         world.directory.setCredentials([Passwords.changed], of: world.anna)
         #expect(await world.login().kind == .wrongCredentials)
@@ -111,7 +125,9 @@ import Testing
         var busy = 0
         await withTaskGroup(of: LoginFailure.Kind?.self) { group in
             for number in 0..<40 { group.addTask { await world.login("anna", "guess \(number)").kind } }
-            for await kind in group { if kind == .unavailable { busy += 1 } else { #expect(kind == .wrongCredentials) } }
+            for await kind in group {
+                if kind == .unavailable { busy += 1 } else { #expect(kind == .wrongCredentials) }
+            }
         }
         #expect(busy > 0)
         #expect(await world.login().account != nil)
@@ -147,13 +163,16 @@ import Testing
         #expect(other.scramSHA256.iterations == 10_000 && other.scramSHA1.iterations == 10_000)
         #expect(other.scramSHA256.storedKey.count == 32 && other.scramSHA1.storedKey.count == 20)
         #expect(Passwords.device.scramSHA1.salt == Passwords.secret.scramSHA1.salt)
-        #expect(Passwords.device.argon2id.split(separator: "$")[3] != Passwords.secret.argon2id.split(separator: "$")[3])
+        #expect(
+            Passwords.device.argon2id.split(separator: "$")[3] != Passwords.secret.argon2id.split(separator: "$")[3])
     }
 
     @Test("passwords that no client could send are refused")
     func unusable() {
         for password in ["", "a\u{0}b", "\u{7F}"] {
-            #expect(throws: CredentialMaker.Failure.unusablePassword) { try CredentialMaker.make(password: Secret(password), now: Passwords.now) }
+            #expect(throws: CredentialMaker.Failure.unusablePassword) {
+                try CredentialMaker.make(password: Secret(password), now: Passwords.now)
+            }
         }
         #expect(throws: CredentialMaker.Failure.tooLong(limit: 1_024)) {
             try CredentialMaker.make(password: Secret([UInt8](repeating: 0x61, count: 1_025)), now: Passwords.now)

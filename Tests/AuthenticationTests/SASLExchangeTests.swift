@@ -7,7 +7,8 @@ import SASLMechanisms
 import Testing
 
 @Suite struct SASLExchangeTests {
-    func plain(_ world: World, _ message: String, mechanism: String = "PLAIN", isTLS: Bool = true) async -> SASLOutcome {
+    func plain(_ world: World, _ message: String, mechanism: String = "PLAIN", isTLS: Bool = true) async -> SASLOutcome
+    {
         let exchange = world.authenticator.makeExchange(world.peer(isTLS: isTLS))
         return await exchange.start(mechanism: mechanism, initialResponse: Array(message.utf8))
     }
@@ -33,9 +34,11 @@ import Testing
     @Test(
         "what cannot be done fails with its kind",
         arguments: [
-            ("\0anna\0wrong", "PLAIN", true, LoginFailure.Kind.wrongCredentials), ("\0bert\0secret", "PLAIN", true, .suspended),
+            ("\0anna\0wrong", "PLAIN", true, LoginFailure.Kind.wrongCredentials),
+            ("\0bert\0secret", "PLAIN", true, .suspended),
             ("garbage", "PLAIN", true, .malformed), ("\0anna\0secret", "CRAM-MD5", true, .unknownMechanism),
-            ("\0anna\0secret", "PLAIN", false, .encryptionRequired), ("n,,n=anna,r=x", "SCRAM-SHA-256-PLUS", true, .malformed),
+            ("\0anna\0secret", "PLAIN", false, .encryptionRequired),
+            ("n,,n=anna,r=x", "SCRAM-SHA-256-PLUS", true, .malformed),
             ("y,,n=anna,r=x", "SCRAM-SHA-256", true, .wrongCredentials),
         ])
     func failures(message: String, mechanism: String, isTLS: Bool, kind: LoginFailure.Kind) async {
@@ -78,14 +81,20 @@ import Testing
 
     @Test(
         "SCRAM logs in with the account's and with a device's password, bound to the channel or not",
-        arguments: [("SCRAM-SHA-256", "secret", Int64(0)), ("SCRAM-SHA-256-PLUS", "secret", 0), ("SCRAM-SHA-256-PLUS", "abcd-efgh", 4)])
+        arguments: [
+            ("SCRAM-SHA-256", "secret", Int64(0)), ("SCRAM-SHA-256-PLUS", "secret", 0),
+            ("SCRAM-SHA-256-PLUS", "abcd-efgh", 4),
+        ])
     func scram(mechanism: String, password: String, number: Int64) async {
         let world = World()
         world.directory.setCredentials([Passwords.device, Passwords.secret], of: world.anna)
         let header = mechanism.hasSuffix("PLUS") ? "p=tls-server-end-point,," : "n,,"
         let binding = Array(header.utf8) + (mechanism.hasSuffix("PLUS") ? [1, 2, 3] : [])
         let exchange = world.authenticator.makeExchange(world.peer())
-        guard case .challenge(let bytes) = await exchange.start(mechanism: mechanism, initialResponse: Array("\(header)n=anna,r=abc".utf8)) else {
+        guard
+            case .challenge(let bytes) = await exchange.start(
+                mechanism: mechanism, initialResponse: Array("\(header)n=anna,r=abc".utf8))
+        else {
             Issue.record("no challenge")
             return
         }
@@ -106,8 +115,10 @@ import Testing
 
     /// RFC 5802 §3, the client's side.
     private func scramProof(_ password: String, _ keys: Credential.SCRAMKeys, message: String) -> String {
-        let salted = SCRAMHash.sha256.saltedPassword(Secret(password), salt: keys.salt, iterations: keys.iterations) ?? []
-        let clientKey = Array(HMAC<SHA256>.authenticationCode(for: Data("Client Key".utf8), using: SymmetricKey(data: salted)))
+        let salted =
+            SCRAMHash.sha256.saltedPassword(Secret(password), salt: keys.salt, iterations: keys.iterations) ?? []
+        let clientKey = Array(
+            HMAC<SHA256>.authenticationCode(for: Data("Client Key".utf8), using: SymmetricKey(data: salted)))
         let stored = SymmetricKey(data: Array(SHA256.hash(data: clientKey)))
         let signature = Array(HMAC<SHA256>.authenticationCode(for: Data(message.utf8), using: stored))
         return Data(zip(clientKey, signature).map { $0 ^ $1 }).base64EncodedString()
@@ -119,7 +130,10 @@ import Testing
             let world = World()
             for _ in 0..<10 {
                 let exchange = world.authenticator.makeExchange(world.peer())
-                guard case .challenge(let bytes) = await exchange.start(mechanism: "SCRAM-SHA-256", initialResponse: Array("n,,n=\(name),r=abc".utf8)) else {
+                guard
+                    case .challenge(let bytes) = await exchange.start(
+                        mechanism: "SCRAM-SHA-256", initialResponse: Array("n,,n=\(name),r=abc".utf8))
+                else {
                     Issue.record("no challenge")
                     return
                 }
@@ -127,7 +141,8 @@ import Testing
                 #expect(first.hasSuffix(",i=10000"))
                 let nonce = first.prefix { $0 != "," }
                 let proof = String(repeating: "A", count: 43) + "="
-                guard case .failure(let failure) = await exchange.respond(Array("c=biws,\(nonce),p=\(proof)".utf8)) else {
+                guard case .failure(let failure) = await exchange.respond(Array("c=biws,\(nonce),p=\(proof)".utf8))
+                else {
                     Issue.record("no failure")
                     return
                 }

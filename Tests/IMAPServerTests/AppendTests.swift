@@ -20,7 +20,8 @@ import Testing
                 """)
         #expect(
             client.command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])")
-                == "* 1 FETCH (FLAGS (\\Flagged $Label) INTERNALDATE \" 8-Feb-1994 06:43:04 +0000\" BODY[] {14}\r\nA: b\r\n\r\nbody\r\n)\r\nT OK FETCH completed\r\n")
+                == "* 1 FETCH (FLAGS (\\Flagged $Label) INTERNALDATE \" 8-Feb-1994 06:43:04 +0000\" BODY[] {14}\r\nA: b\r\n\r\nbody\r\n)\r\nT OK FETCH completed\r\n"
+        )
         await server.stop()
     }
 
@@ -33,7 +34,9 @@ import Testing
                 == "T OK [APPENDUID 3 1:3] APPEND completed\r\n")
         #expect(client.command("APPEND Drafts {6+}\r\nA: 4\r\n {0+}\r\n").hasPrefix("T NO APPEND cancelled"))
         #expect(client.command("APPEND Drafts {6+}\r\nA: 4\r\nrubbish").hasPrefix("T BAD"))
-        #expect(client.command("STATUS Drafts (MESSAGES UNSEEN)") == "* STATUS Drafts (MESSAGES 3 UNSEEN 2)\r\nT OK STATUS completed\r\n")
+        #expect(
+            client.command("STATUS Drafts (MESSAGES UNSEEN)")
+                == "* STATUS Drafts (MESSAGES 3 UNSEEN 2)\r\nT OK STATUS completed\r\n")
         await server.stop()
     }
 
@@ -50,7 +53,9 @@ import Testing
         client.send("b APPEND INBOX {500+}\r\n\(large)\r\nc NOOP\r\n")
         #expect(client.line() == "b NO [TOOBIG] A message has 100 octets at most\r\n")
         #expect(client.line() == "c OK NOOP completed\r\n")
-        #expect(client.command("STATUS INBOX (APPENDLIMIT MESSAGES)") == "* STATUS INBOX (MESSAGES 0 APPENDLIMIT 100)\r\nT OK STATUS completed\r\n")
+        #expect(
+            client.command("STATUS INBOX (APPENDLIMIT MESSAGES)")
+                == "* STATUS INBOX (MESSAGES 0 APPENDLIMIT 100)\r\nT OK STATUS completed\r\n")
         await server.stop()
     }
 
@@ -59,7 +64,9 @@ import Testing
         let server = try await TestServer()
         let client = try server.login()
         #expect(client.command("APPEND INBOX {5+}\r\nab\0cd") == "T BAD NUL in a literal\r\n")
-        #expect(client.command("APPEND INBOX ~{5+}\r\nab\0cd") == "T NO [UNKNOWN-CTE] A message with NUL cannot be stored\r\n")
+        #expect(
+            client.command("APPEND INBOX ~{5+}\r\nab\0cd")
+                == "T NO [UNKNOWN-CTE] A message with NUL cannot be stored\r\n")
         #expect(client.command("APPEND INBOX ~{6+}\r\nA: b\r\n") == "T OK [APPENDUID 1 1] APPEND completed\r\n")
         await server.stop()
     }
@@ -67,7 +74,8 @@ import Testing
     @Test("an account without room gets OVERQUOTA and keeps what it has")
     func quota() async throws {
         let server = try await TestServer()
-        try await server.store.updateAccount(server.account, displayName: nil, quota: .some(20), isAdministrator: nil, isSuspended: nil)
+        try await server.store.updateAccount(
+            server.account, displayName: nil, quota: .some(20), isAdministrator: nil, isSuspended: nil)
         let client = try server.login()
         #expect(client.command("APPEND INBOX {10+}\r\nA: 123456\n").hasPrefix("T OK"))
         #expect(client.command("APPEND INBOX {11+}\r\nA: 1234567\n") == "T NO [OVERQUOTA] The account has no room\r\n")
@@ -81,7 +89,8 @@ import Testing
     func large() async throws {
         let server = try await TestServer()
         let client = try server.login()
-        let body = "Subject: large\r\n\r\n" + String(repeating: String(repeating: "y", count: 70) + "\r\n", count: 100_000)
+        let body =
+            "Subject: large\r\n\r\n" + String(repeating: String(repeating: "y", count: 70) + "\r\n", count: 100_000)
         #expect(client.command("APPEND INBOX {\(body.utf8.count)+}\r\n\(body)").hasPrefix("T OK [APPENDUID 1 1]"))
         _ = client.command("SELECT INBOX")
         #expect(client.command("FETCH 1 (RFC822.SIZE BODY.PEEK[HEADER])").contains("RFC822.SIZE \(body.utf8.count) "))

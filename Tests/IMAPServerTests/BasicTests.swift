@@ -21,7 +21,8 @@ import Testing
                 """)
         #expect(
             client.command("UID FETCH 1 BODY[]")
-                == "* 1 FETCH (UID 1 BODY[] {\(message.utf8.count)}\r\n\(message) FLAGS (\\Seen))\r\nT OK UID FETCH completed\r\n")
+                == "* 1 FETCH (UID 1 BODY[] {\(message.utf8.count)}\r\n\(message) FLAGS (\\Seen))\r\nT OK UID FETCH completed\r\n"
+        )
         #expect(client.command("LOGOUT") == "* BYE Logging out\r\nT OK LOGOUT completed\r\n")
         #expect(client.readToEnd() == "")
         await server.stop()

@@ -8,8 +8,10 @@ import Testing
     @Test(
         "commands in the wrong state are refused",
         arguments: [
-            ("SELECT INBOX", "T BAD log in first\r\n"), ("LIST \"\" *", "T BAD log in first\r\n"), ("FETCH 1 FLAGS", "T BAD log in first\r\n"),
-            ("IDLE", "T BAD log in first\r\n"), ("STARTTLS", "T BAD STARTTLS is not offered\r\n"), ("NONSENSE", "T BAD unknown command (at octet 3)\r\n"),
+            ("SELECT INBOX", "T BAD log in first\r\n"), ("LIST \"\" *", "T BAD log in first\r\n"),
+            ("FETCH 1 FLAGS", "T BAD log in first\r\n"),
+            ("IDLE", "T BAD log in first\r\n"), ("STARTTLS", "T BAD STARTTLS is not offered\r\n"),
+            ("NONSENSE", "T BAD unknown command (at octet 3)\r\n"),
         ])
     func state(_ command: String, _ expected: String) async throws {
         let server = try await TestServer()
@@ -49,7 +51,9 @@ import Testing
         _ = third.line()
         third.send("???\r\n")
         #expect(third.line() == "b BAD The response is not base64\r\n")
-        #expect(third.command("LOGIN anna@example.test wrong").hasPrefix("T NO [AUTHENTICATIONFAILED] Authentication failed"))
+        #expect(
+            third.command("LOGIN anna@example.test wrong").hasPrefix(
+                "T NO [AUTHENTICATIONFAILED] Authentication failed"))
         #expect(third.command("AUTHENTICATE X-NONE") == "T NO [CANNOT] mechanism not supported\r\n")
         await server.stop()
     }
@@ -66,7 +70,9 @@ import Testing
         #expect(one.readToEnd().hasSuffix("* BYE Too many failed logins\r\n"))
         let two = try server.connect()
         two.send("a X\r\nb Y\r\nc Z\r\nd NOOP\r\n")
-        #expect(two.readToEnd().hasSuffix("c BAD unknown command (at octet 2)\r\n* BYE Too many commands that cannot be understood\r\n"))
+        #expect(
+            two.readToEnd().hasSuffix(
+                "c BAD unknown command (at octet 2)\r\n* BYE Too many commands that cannot be understood\r\n"))
         await server.stop()
     }
 
@@ -129,7 +135,8 @@ import Testing
         }
         #expect(slowest < .milliseconds(50))
         let key = try await server.mailbox()
-        _ = try await server.store.changeFlags(in: key, uids: [3], .add(NamedFlags(system: .deleted)), unchangedSince: nil)
+        _ = try await server.store.changeFlags(
+            in: key, uids: [3], .add(NamedFlags(system: .deleted)), unchangedSince: nil)
         #expect(client.line() == "* 3 FETCH (UID 3 FLAGS (\\Deleted))\r\n")
         _ = try await server.store.expunge(in: key, uids: nil)
         #expect(client.line() == "* 3 EXPUNGE\r\n")
@@ -192,9 +199,14 @@ import Testing
         let server = try await TestServer()
         let client = try server.login()
         #expect(client.command("CREATE \"R&AOk-sum&AOk-\"") == "T OK CREATE completed\r\n")
-        #expect(client.command("LIST \"\" R*") == "* LIST (\\HasNoChildren) \"/\" \"R&AOk-sum&AOk-\"\r\nT OK LIST completed\r\n")
-        #expect(client.command("ENABLE IMAP4rev2 CONDSTORE X-NONE") == "* ENABLED IMAP4rev2 CONDSTORE\r\nT OK ENABLE completed\r\n")
-        #expect(client.command("LIST \"\" R*") == "* LIST (\\HasNoChildren) \"/\" \"Résumé\"\r\nT OK LIST completed\r\n")
+        #expect(
+            client.command("LIST \"\" R*")
+                == "* LIST (\\HasNoChildren) \"/\" \"R&AOk-sum&AOk-\"\r\nT OK LIST completed\r\n")
+        #expect(
+            client.command("ENABLE IMAP4rev2 CONDSTORE X-NONE")
+                == "* ENABLED IMAP4rev2 CONDSTORE\r\nT OK ENABLE completed\r\n")
+        #expect(
+            client.command("LIST \"\" R*") == "* LIST (\\HasNoChildren) \"/\" \"Résumé\"\r\nT OK LIST completed\r\n")
         let selected = client.command("SELECT \"Résumé\"")
         #expect(selected.contains("* LIST () \"/\" \"Résumé\"\r\n"))
         #expect(!selected.contains("RECENT"))
@@ -210,9 +222,12 @@ import Testing
         #expect(client.command("ID (\"name\" \"x\")") == "* ID (\"name\" \"Martlet\")\r\nT OK ID completed\r\n")
         #expect(client.command("NAMESPACE") == "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nT OK NAMESPACE completed\r\n")
         let capabilities = client.command("CAPABILITY")
-        for name in ["IDLE", "UNSELECT", "UIDPLUS", "MOVE", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "STATUS=SIZE", "ESEARCH", "SEARCHRES",
-            "BINARY", "CONDSTORE", "APPENDLIMIT=52428800", "MULTIAPPEND", "NAMESPACE", "LITERAL+", "SASL-IR", "ID", "ENABLE", "CHILDREN"]
-        {
+        for name in [
+            "IDLE", "UNSELECT", "UIDPLUS", "MOVE", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "STATUS=SIZE",
+            "ESEARCH", "SEARCHRES",
+            "BINARY", "CONDSTORE", "APPENDLIMIT=52428800", "MULTIAPPEND", "NAMESPACE", "LITERAL+", "SASL-IR", "ID",
+            "ENABLE", "CHILDREN",
+        ] {
             #expect(capabilities.contains(" \(name)"), "\(name)")
         }
         await server.stop()

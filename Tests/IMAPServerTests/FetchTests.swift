@@ -81,7 +81,10 @@ let innerMessage = """
         ("BODY[1.MIME]", "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"),
         ("BODY[2]", innerMessage),
         ("BODY[2.MIME]", "Content-Type: message/rfc822\r\nX-Part: two\r\n\r\n"),
-        ("BODY[2.HEADER]", "From: inner@example.org\r\nSubject: Inside\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n"),
+        (
+            "BODY[2.HEADER]",
+            "From: inner@example.org\r\nSubject: Inside\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n"
+        ),
         ("BODY[2.HEADER.FIELDS (From)]", "From: inner@example.org\r\n\r\n"),
         ("BODY[2.HEADER.FIELDS.NOT (From Content-Type)]", "Subject: Inside\r\n\r\n"),
         ("BODY[2.TEXT]", String(innerMessage.suffix(from: innerMessage.firstRange(of: "--inner\r\n")!.lowerBound))),
@@ -106,7 +109,9 @@ let innerMessage = """
         await server.stop()
     }
 
-    @Test("a partial section begins at its origin and ends with the message", arguments: [(0, 5), (3, 4), (18, 100), (20, 1), (5_000, 9)])
+    @Test(
+        "a partial section begins at its origin and ends with the message",
+        arguments: [(0, 5), (3, 4), (18, 100), (20, 1), (5_000, 9)])
     func partial(_ offset: Int, _ length: Int) async throws {
         let server = try await TestServer()
         try await server.add(nested, flags: NamedFlags(system: .seen))
@@ -128,12 +133,20 @@ let innerMessage = """
         let server = try await TestServer()
         try await server.add(nested, flags: NamedFlags(system: .seen))
         let client = try server.select()
-        #expect(client.command("FETCH 1 BINARY[1]") == "* 1 FETCH (BINARY[1] {13}\r\nHello, world!)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 1 BINARY.PEEK[1]<7.5>") == "* 1 FETCH (BINARY[1]<7> {5}\r\nworld)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 BINARY[1]")
+                == "* 1 FETCH (BINARY[1] {13}\r\nHello, world!)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 BINARY.PEEK[1]<7.5>")
+                == "* 1 FETCH (BINARY[1]<7> {5}\r\nworld)\r\nT OK FETCH completed\r\n")
         #expect(client.command("FETCH 1 BINARY.SIZE[1]") == "* 1 FETCH (BINARY.SIZE[1] 13)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 1 BINARY.PEEK[2.2]") == "* 1 FETCH (BINARY[2.2] {12}\r\n<p>café</p>)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 BINARY.PEEK[2.2]")
+                == "* 1 FETCH (BINARY[2.2] {12}\r\n<p>café</p>)\r\nT OK FETCH completed\r\n")
         #expect(client.command("FETCH 1 BINARY.PEEK[9]") == "* 1 FETCH (BINARY[9] NIL)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 1 BINARY[3]") == "T NO [UNKNOWN-CTE] The transfer encoding of a part is not known\r\n")
+        #expect(
+            client.command("FETCH 1 BINARY[3]") == "T NO [UNKNOWN-CTE] The transfer encoding of a part is not known\r\n"
+        )
         #expect(client.command("FETCH 1 BODY[3]") == "* 1 FETCH (BODY[3] {5}\r\nuryyb)\r\nT OK FETCH completed\r\n")
         await server.stop()
     }
@@ -142,16 +155,20 @@ let innerMessage = """
     func nul() async throws {
         let server = try await TestServer()
         try await server.add(
-            "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n", flags: NamedFlags(system: .seen))
+            "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n",
+            flags: NamedFlags(system: .seen))
         let client = try server.select()
-        #expect(client.command("FETCH 1 BINARY[1]") == "* 1 FETCH (BINARY[1] ~{3}\r\n\0\u{1}\u{2})\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 BINARY[1]")
+                == "* 1 FETCH (BINARY[1] ~{3}\r\n\0\u{1}\u{2})\r\nT OK FETCH completed\r\n")
         await server.stop()
     }
 
     @Test("envelope and structure are what the store keeps, BODY is without extension data")
     func summary() async throws {
         let server = try await TestServer()
-        try await server.add("From: Ann <ann@example.org>\r\nSubject: Hi\r\nDate: Mon, 7 Feb 1994 21:52:25 -0800\r\n\r\nx\r\n")
+        try await server.add(
+            "From: Ann <ann@example.org>\r\nSubject: Hi\r\nDate: Mon, 7 Feb 1994 21:52:25 -0800\r\n\r\nx\r\n")
         let client = try server.select()
         #expect(
             client.command("FETCH 1 ALL")
@@ -161,7 +178,8 @@ let innerMessage = """
         #expect(
             client.command("FETCH 1 (BODY BODYSTRUCTURE)")
                 == "* 1 FETCH (BODY (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1) "
-                + "BODYSTRUCTURE (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL))\r\nT OK FETCH completed\r\n")
+                + "BODYSTRUCTURE (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL))\r\nT OK FETCH completed\r\n"
+        )
         await server.stop()
     }
 
@@ -170,9 +188,15 @@ let innerMessage = """
         let server = try await TestServer()
         try await server.add("A: b\r\n\r\ntext\r\n")
         let client = try server.select()
-        #expect(client.command("FETCH 1 RFC822.HEADER") == "* 1 FETCH (RFC822.HEADER {8}\r\nA: b\r\n\r\n)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 1 RFC822.TEXT") == "* 1 FETCH (RFC822.TEXT {6}\r\ntext\r\n FLAGS (\\Seen))\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 1 RFC822") == "* 1 FETCH (RFC822 {14}\r\nA: b\r\n\r\ntext\r\n)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 RFC822.HEADER")
+                == "* 1 FETCH (RFC822.HEADER {8}\r\nA: b\r\n\r\n)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 RFC822.TEXT")
+                == "* 1 FETCH (RFC822.TEXT {6}\r\ntext\r\n FLAGS (\\Seen))\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 RFC822")
+                == "* 1 FETCH (RFC822 {14}\r\nA: b\r\n\r\ntext\r\n)\r\nT OK FETCH completed\r\n")
         await server.stop()
     }
 
@@ -192,7 +216,9 @@ let innerMessage = """
                 T OK FETCH completed\r\n
                 """)
         #expect(client.command("NOOP") == "T OK NOOP completed\r\n")
-        #expect(other.command("NOOP") == "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 FLAGS (\\Seen))\r\nT OK NOOP completed\r\n")
+        #expect(
+            other.command("NOOP")
+                == "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 FLAGS (\\Seen))\r\nT OK NOOP completed\r\n")
         await server.stop()
     }
 
@@ -202,8 +228,12 @@ let innerMessage = """
         try await server.add("A: b\r\n", flags: NamedFlags(system: .seen))
         try await server.add("\r\nbody", flags: NamedFlags(system: .seen))
         let client = try server.select()
-        #expect(client.command("FETCH 1 (BODY[HEADER] BODY[TEXT])") == "* 1 FETCH (BODY[HEADER] {6}\r\nA: b\r\n BODY[TEXT] {0}\r\n)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("FETCH 2 (BODY[HEADER] BODY[1])") == "* 2 FETCH (BODY[HEADER] {2}\r\n\r\n BODY[1] {4}\r\nbody)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 (BODY[HEADER] BODY[TEXT])")
+                == "* 1 FETCH (BODY[HEADER] {6}\r\nA: b\r\n BODY[TEXT] {0}\r\n)\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 2 (BODY[HEADER] BODY[1])")
+                == "* 2 FETCH (BODY[HEADER] {2}\r\n\r\n BODY[1] {4}\r\nbody)\r\nT OK FETCH completed\r\n")
         await server.stop()
     }
 
@@ -215,8 +245,12 @@ let innerMessage = """
         try await server.add(message, flags: NamedFlags(system: .seen))
         let client = try server.select()
         let answer = client.command("FETCH 1 BODY[]")
-        #expect(answer.utf8.count == message.utf8.count + "* 1 FETCH (BODY[] {\(message.utf8.count)}\r\n)\r\nT OK FETCH completed\r\n".utf8.count)
-        #expect(answer.utf8.elementsEqual("* 1 FETCH (BODY[] \(IMAPText.literal(message)))\r\nT OK FETCH completed\r\n".utf8))
+        #expect(
+            answer.utf8.count == message.utf8.count
+                + "* 1 FETCH (BODY[] {\(message.utf8.count)}\r\n)\r\nT OK FETCH completed\r\n".utf8.count)
+        #expect(
+            answer.utf8.elementsEqual(
+                "* 1 FETCH (BODY[] \(IMAPText.literal(message)))\r\nT OK FETCH completed\r\n".utf8))
         await server.stop()
     }
 
@@ -224,7 +258,10 @@ let innerMessage = """
     func many() async throws {
         let server = try await TestServer()
         for number in 1...3_000 {
-            try await server.add("N: \(number)\r\n\r\n", flags: NamedFlags(system: number % 2 == 0 ? .seen : [.flagged, .draft], keywords: number % 3 == 0 ? ["$Label"] : []))
+            try await server.add(
+                "N: \(number)\r\n\r\n",
+                flags: NamedFlags(
+                    system: number % 2 == 0 ? .seen : [.flagged, .draft], keywords: number % 3 == 0 ? ["$Label"] : []))
         }
         let client = try server.select()
         let answer = client.command("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE MODSEQ)")
@@ -236,8 +273,13 @@ let innerMessage = """
                 "* \(number) FETCH (UID \(number) FLAGS (\(flags)) RFC822.SIZE \(size) INTERNALDATE \"24-Nov-2026 12:00:00 +0000\" MODSEQ (\(number + 1)))\r\n"
         }
         #expect(answer == expected + "T OK UID FETCH completed\r\n")
-        #expect(client.command("FETCH 2,2998:*,5:4 UID") == "* 2 FETCH (UID 2)\r\n* 4 FETCH (UID 4)\r\n* 5 FETCH (UID 5)\r\n* 2998 FETCH (UID 2998)\r\n* 2999 FETCH (UID 2999)\r\n* 3000 FETCH (UID 3000)\r\nT OK FETCH completed\r\n")
-        #expect(client.command("UID FETCH 2999:9999 FLAGS (CHANGEDSINCE 3000)") == "* 3000 FETCH (UID 3000 FLAGS (\\Seen $Label) MODSEQ (3001))\r\nT OK UID FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 2,2998:*,5:4 UID")
+                == "* 2 FETCH (UID 2)\r\n* 4 FETCH (UID 4)\r\n* 5 FETCH (UID 5)\r\n* 2998 FETCH (UID 2998)\r\n* 2999 FETCH (UID 2999)\r\n* 3000 FETCH (UID 3000)\r\nT OK FETCH completed\r\n"
+        )
+        #expect(
+            client.command("UID FETCH 2999:9999 FLAGS (CHANGEDSINCE 3000)")
+                == "* 3000 FETCH (UID 3000 FLAGS (\\Seen $Label) MODSEQ (3001))\r\nT OK UID FETCH completed\r\n")
         await server.stop()
     }
 

@@ -13,8 +13,13 @@ import Testing
     func flags() async throws {
         let server = try await filled()
         let client = try server.select()
-        #expect(client.command("STORE 1:2 FLAGS (\\Seen \\Answered)") == "* 1 FETCH (UID 1 FLAGS (\\Answered \\Seen))\r\n* 2 FETCH (UID 2 FLAGS (\\Answered \\Seen))\r\nT OK STORE completed\r\n")
-        #expect(client.command("STORE 1 -FLAGS (\\Seen)") == "* 1 FETCH (UID 1 FLAGS (\\Answered))\r\nT OK STORE completed\r\n")
+        #expect(
+            client.command("STORE 1:2 FLAGS (\\Seen \\Answered)")
+                == "* 1 FETCH (UID 1 FLAGS (\\Answered \\Seen))\r\n* 2 FETCH (UID 2 FLAGS (\\Answered \\Seen))\r\nT OK STORE completed\r\n"
+        )
+        #expect(
+            client.command("STORE 1 -FLAGS (\\Seen)")
+                == "* 1 FETCH (UID 1 FLAGS (\\Answered))\r\nT OK STORE completed\r\n")
         #expect(
             client.command("UID STORE 2 +FLAGS ($Forwarded)") == """
                 * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded)\r
@@ -23,7 +28,9 @@ import Testing
                 T OK UID STORE completed\r\n
                 """)
         #expect(client.command("STORE 2 FLAGS.SILENT ()") == "T OK STORE completed\r\n")
-        #expect(client.command("FETCH 1:2 FLAGS") == "* 1 FETCH (FLAGS (\\Answered))\r\n* 2 FETCH (FLAGS ())\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1:2 FLAGS")
+                == "* 1 FETCH (FLAGS (\\Answered))\r\n* 2 FETCH (FLAGS ())\r\nT OK FETCH completed\r\n")
         #expect(client.command("UID STORE 99 +FLAGS (\\Seen)") == "T OK UID STORE completed\r\n")
         #expect(client.command("STORE 1 +FLAGS (\\Recent)").hasPrefix("T BAD"))
         await server.stop()
@@ -47,7 +54,10 @@ import Testing
                 * 4 FETCH (UID 4 FLAGS (\\Flagged) MODSEQ (7))\r
                 T OK [MODIFIED 2] UID STORE completed\r\n
                 """)
-        #expect(client.command("FETCH 1:4 MODSEQ") == "* 1 FETCH (MODSEQ (6))\r\n* 2 FETCH (MODSEQ (6))\r\n* 3 FETCH (MODSEQ (7))\r\n* 4 FETCH (MODSEQ (7))\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1:4 MODSEQ")
+                == "* 1 FETCH (MODSEQ (6))\r\n* 2 FETCH (MODSEQ (6))\r\n* 3 FETCH (MODSEQ (7))\r\n* 4 FETCH (MODSEQ (7))\r\nT OK FETCH completed\r\n"
+        )
         await server.stop()
     }
 
@@ -65,8 +75,12 @@ import Testing
                 * 1 EXPUNGE\r
                 T OK MOVE completed\r\n
                 """)
-        #expect(client.command("UID FETCH 1:* FLAGS") == "* 1 FETCH (UID 2 FLAGS ())\r\n* 2 FETCH (UID 4 FLAGS ())\r\nT OK UID FETCH completed\r\n")
-        #expect(client.command("STATUS Trash (MESSAGES UIDNEXT)") == "* STATUS Trash (MESSAGES 2 UIDNEXT 3)\r\nT OK STATUS completed\r\n")
+        #expect(
+            client.command("UID FETCH 1:* FLAGS")
+                == "* 1 FETCH (UID 2 FLAGS ())\r\n* 2 FETCH (UID 4 FLAGS ())\r\nT OK UID FETCH completed\r\n")
+        #expect(
+            client.command("STATUS Trash (MESSAGES UIDNEXT)")
+                == "* STATUS Trash (MESSAGES 2 UIDNEXT 3)\r\nT OK STATUS completed\r\n")
         await server.stop()
     }
 
@@ -85,7 +99,9 @@ import Testing
         await server.stop()
     }
 
-    @Test("a mailbox that is open for reading only is not changed", arguments: ["STORE 1 +FLAGS (\\Seen)", "EXPUNGE", "MOVE 1 Trash"])
+    @Test(
+        "a mailbox that is open for reading only is not changed",
+        arguments: ["STORE 1 +FLAGS (\\Seen)", "EXPUNGE", "MOVE 1 Trash"])
     func readOnly(_ command: String) async throws {
         let server = try await filled()
         let client = try server.login()
@@ -118,9 +134,14 @@ import Testing
                 T NO [EXPUNGEISSUED] Some messages are gone\r\n
                 """)
         #expect(two.command("SEARCH ALL") == "* SEARCH 2 3 5\r\nT OK SEARCH completed\r\n")
-        #expect(two.command("STORE 3 +FLAGS (\\Seen)") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\r\nT OK STORE completed\r\n")
-        #expect(two.command("UID FETCH 3 FLAGS") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\r\n* 4 EXPUNGE\r\n* 1 EXPUNGE\r\nT OK UID FETCH completed\r\n")
-        #expect(two.command("FETCH 1:3 UID") == "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 5)\r\nT OK FETCH completed\r\n")
+        #expect(
+            two.command("STORE 3 +FLAGS (\\Seen)") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\r\nT OK STORE completed\r\n")
+        #expect(
+            two.command("UID FETCH 3 FLAGS")
+                == "* 3 FETCH (UID 3 FLAGS (\\Seen))\r\n* 4 EXPUNGE\r\n* 1 EXPUNGE\r\nT OK UID FETCH completed\r\n")
+        #expect(
+            two.command("FETCH 1:3 UID")
+                == "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 5)\r\nT OK FETCH completed\r\n")
         #expect(one.command("NOOP") == "* 3 EXISTS\r\n* 2 FETCH (UID 3 FLAGS (\\Seen))\r\nT OK NOOP completed\r\n")
         await server.stop()
     }
@@ -139,7 +160,9 @@ import Testing
         _ = one.command("UID STORE 5 +FLAGS.SILENT (\\Deleted)")
         _ = one.command("EXPUNGE")
         #expect(two.command("NOOP") == "* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n* 3 EXISTS\r\nT OK NOOP completed\r\n")
-        #expect(two.command("FETCH 1:* UID") == "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 4)\r\n* 3 FETCH (UID 6)\r\nT OK FETCH completed\r\n")
+        #expect(
+            two.command("FETCH 1:* UID")
+                == "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 4)\r\n* 3 FETCH (UID 6)\r\nT OK FETCH completed\r\n")
         await server.stop()
     }
 

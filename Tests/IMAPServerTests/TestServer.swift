@@ -25,21 +25,26 @@ final class TestServer: Sendable {
     /// argon2 takes its time: once for all tests.
     private static let credential = Result { try CredentialMaker.make(password: Secret("secret"), now: now) }
 
-    init(configuration: IMAPServerConfiguration = IMAPServerConfiguration(), allowsPlaintext: Bool = true) async throws {
+    init(configuration: IMAPServerConfiguration = IMAPServerConfiguration(), allowsPlaintext: Bool = true) async throws
+    {
         store = InMemoryStore(now: { TestServer.now })
         let domain = try #require(Domain("example.test"))
         try await store.putDomain(LocalDomain(domain: domain))
         let address = try #require(EmailAddress("anna@example.test"))
-        account = try #require(try await store.createAccounts([NewAccount(address: address, credential: try TestServer.credential.get())]).first)
+        account = try #require(
+            try await store.createAccounts([NewAccount(address: address, credential: try TestServer.credential.get())])
+                .first)
         path = "/tmp/martlet-imap-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
         var options = Authenticator.Options()
         options.plaintextFromLoopback = allowsPlaintext
         options.sleep = { _ in }
         let authenticator = Authenticator(directory: store, records: nil, clock: FixedClock(), options: options)
         let service = IMAPService(
-            store: store, authenticator: authenticator, clock: FixedClock(), logger: Logger(label: "test"), configuration: configuration)
+            store: store, authenticator: authenticator, clock: FixedClock(), logger: Logger(label: "test"),
+            configuration: configuration)
         listener = try await Listener.start(
-            service.listenerOptions(isImplicitTLS: false, limits: .init(connections: 100, connectionsPerAddress: 100)), on: [.unix(path: path)],
+            service.listenerOptions(isImplicitTLS: false, limits: .init(connections: 100, connectionsPerAddress: 100)),
+            on: [.unix(path: path)],
             group: MultiThreadedEventLoopGroup.singleton, tls: nil, makeSession: service.makeSession)
     }
 
@@ -68,7 +73,9 @@ final class TestServer: Sendable {
         return client
     }
 
-    func mailbox(_ name: String = "INBOX") async throws -> MailboxKey { try await store.mailbox(named: name, of: account).key }
+    func mailbox(_ name: String = "INBOX") async throws -> MailboxKey {
+        try await store.mailbox(named: name, of: account).key
+    }
 
     @discardableResult
     func add(
@@ -104,7 +111,9 @@ final class IMAPClient {
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
         guard status == 0 else {
             close(descriptor)

@@ -6,10 +6,12 @@ import Testing
 @Suite("Administration")
 struct AdministrationTests {
     private func withSession(_ body: (AdministrationSession) async throws -> Void) async throws {
-        let directory = DataDirectory(FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)
+        let directory = DataDirectory(
+            FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)
         try directory.create()
         defer { try? FileManager.default.removeItem(atPath: directory.path) }
-        let session = try await AdministrationSession.open(directory, configuration: try Configuration.load().configuration)
+        let session = try await AdministrationSession.open(
+            directory, configuration: try Configuration.load().configuration)
         defer { session.close() }
         try await body(session)
     }
@@ -21,7 +23,9 @@ struct AdministrationTests {
     }
 
     /// The kind of failure of a request; nil when it succeeds.
-    private func failure(_ session: AdministrationSession, _ request: AdministrationRequest) async throws -> AdministrationFailure.Kind? {
+    private func failure(_ session: AdministrationSession, _ request: AdministrationRequest) async throws
+        -> AdministrationFailure.Kind?
+    {
         if case .failure(let failure) = try await session.perform(request) { return failure.kind }
         return nil
     }
@@ -29,15 +33,24 @@ struct AdministrationTests {
     @Test("Domains, accounts and aliases are added, listed and removed")
     func cycle() async throws {
         try await withSession { session in
-            #expect(try await failure(session, .domainAdd(domain: "Example.TEST", catchAll: nil, separator: .keep)) == nil)
+            #expect(
+                try await failure(session, .domainAdd(domain: "Example.TEST", catchAll: nil, separator: .keep)) == nil)
             #expect(try await failure(session, add("anna@example.test")) == nil)
             #expect(try await failure(session, add("bert@example.test")) == nil)
-            #expect(try await failure(session, .aliasAdd(address: "team@example.test", targets: ["anna@example.test", "bert@example.test"])) == nil)
-            guard case .accounts(let accounts) = try await session.perform(.accountList) else { Issue.record("accounts"); return }
+            #expect(
+                try await failure(
+                    session,
+                    .aliasAdd(address: "team@example.test", targets: ["anna@example.test", "bert@example.test"])) == nil
+            )
+            guard case .accounts(let accounts) = try await session.perform(.accountList) else {
+                Issue.record("accounts"); return
+            }
             #expect(accounts.map(\.address) == ["anna@example.test", "bert@example.test"])
             #expect(accounts.map(\.isAdministrator) == [true, false])
             #expect(accounts[0].addresses.contains("team@example.test"))
-            guard case .aliases(let aliases) = try await session.perform(.aliasList(domain: "example.test")) else { Issue.record("aliases"); return }
+            guard case .aliases(let aliases) = try await session.perform(.aliasList(domain: "example.test")) else {
+                Issue.record("aliases"); return
+            }
             #expect(aliases.map(\.address) == ["team@example.test"])
             #expect(try await failure(session, .aliasRemove(address: "team@example.test")) == nil)
             #expect(try await failure(session, .accountRemove(address: "bert@example.test")) == nil)
@@ -56,18 +69,29 @@ struct AdministrationTests {
             _ = try await session.perform(add("bert@example.test"))
             _ = try await session.perform(.aliasAdd(address: "info@example.test", targets: ["anna@example.test"]))
             let cases: [(AdministrationRequest, AdministrationFailure.Kind)] = [
-                (add("anna@example.test"), .refused), (add("ANNA@example.test"), .refused), (add("info@example.test"), .refused),
-                (add("carl@elsewhere.test"), .refused), (add("carl"), .invalid), (.accountShow(address: "carl@example.test"), .notFound),
-                (.accountRemove(address: "carl@example.test"), .notFound), (.accountRemove(address: "anna@example.test"), .refused),
-                (.accountSet(address: "anna@example.test", displayName: nil, quota: nil, isAdministrator: false, isSuspended: nil), .refused),
+                (add("anna@example.test"), .refused), (add("ANNA@example.test"), .refused),
+                (add("info@example.test"), .refused),
+                (add("carl@elsewhere.test"), .refused), (add("carl"), .invalid),
+                (.accountShow(address: "carl@example.test"), .notFound),
+                (.accountRemove(address: "carl@example.test"), .notFound),
+                (.accountRemove(address: "anna@example.test"), .refused),
+                (
+                    .accountSet(
+                        address: "anna@example.test", displayName: nil, quota: nil, isAdministrator: false,
+                        isSuspended: nil), .refused
+                ),
                 (.accountPassword(address: "anna@example.test", password: PasswordText(.init(""))), .invalid),
                 (.appPasswordAdd(address: "anna@example.test", label: ""), .invalid),
                 (.appPasswordRevoke(address: "anna@example.test", number: 0), .notFound),
                 (.appPasswordRevoke(address: "anna@example.test", number: 9), .notFound),
                 (.domainAdd(domain: "example.test", catchAll: nil, separator: .keep), .refused),
-                (.domainAdd(domain: "no domain", catchAll: nil, separator: .keep), .invalid), (.domainRemove(domain: "example.test"), .refused),
+                (.domainAdd(domain: "no domain", catchAll: nil, separator: .keep), .invalid),
+                (.domainRemove(domain: "example.test"), .refused),
                 (.domainRemove(domain: "other.test"), .notFound),
-                (.domainSet(domain: "example.test", catchAll: .address("nobody@example.test"), separator: .keep), .refused),
+                (
+                    .domainSet(domain: "example.test", catchAll: .address("nobody@example.test"), separator: .keep),
+                    .refused
+                ),
                 (.domainSet(domain: "example.test", catchAll: .keep, separator: .character("ab")), .invalid),
                 (.aliasAdd(address: "anna@example.test", targets: ["bert@example.test"]), .refused),
                 (.aliasAdd(address: "x@example.test", targets: []), .invalid),
@@ -76,7 +100,8 @@ struct AdministrationTests {
                 (.aliasRemove(address: "anna@example.test"), .notFound),
                 (.messageList(address: "anna@example.test", mailbox: "Nowhere", before: nil, limit: 5), .notFound),
                 (.messageRead(address: "anna@example.test", mailbox: "INBOX", uid: 1, offset: -5), .notFound),
-                (.messageUndelete(address: "anna@example.test", mailbox: nil, uids: nil), .notFound), (.explain(subject: "zzz", limit: 1), .invalid),
+                (.messageUndelete(address: "anna@example.test", mailbox: nil, uids: nil), .notFound),
+                (.explain(subject: "zzz", limit: 1), .invalid),
             ]
             for (request, kind) in cases { #expect(try await failure(session, request) == kind, "\(request)") }
         }
@@ -87,13 +112,18 @@ struct AdministrationTests {
         try await withSession { session in
             _ = try await session.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
             _ = try await session.perform(add("anna@example.test"))
-            guard case .appPassword(let first, let password) = try await session.perform(.appPasswordAdd(address: "anna@example.test", label: "phone")),
-                case .appPassword(let second, _) = try await session.perform(.appPasswordAdd(address: "anna@example.test", label: "desk"))
+            guard
+                case .appPassword(let first, let password) = try await session.perform(
+                    .appPasswordAdd(address: "anna@example.test", label: "phone")),
+                case .appPassword(let second, _) = try await session.perform(
+                    .appPasswordAdd(address: "anna@example.test", label: "desk"))
             else { Issue.record("app passwords"); return }
             #expect(first.number == 1 && second.number == 2)
             #expect(password.secret.exposed.count == 24)
             _ = try await session.perform(.appPasswordRevoke(address: "anna@example.test", number: 1))
-            guard case .appPasswords(let left) = try await session.perform(.appPasswordList(address: "anna@example.test")) else { Issue.record("list"); return }
+            guard
+                case .appPasswords(let left) = try await session.perform(.appPasswordList(address: "anna@example.test"))
+            else { Issue.record("list"); return }
             #expect(left.map(\.label) == ["desk"])
         }
     }
@@ -103,19 +133,24 @@ struct AdministrationTests {
         try await withSession { session in
             _ = try await session.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
             _ = try await session.perform(add("anna@example.test"))
-            guard case .verification(let report) = try await session.perform(.verify) else { Issue.record("verification"); return }
+            guard case .verification(let report) = try await session.perform(.verify) else {
+                Issue.record("verification"); return
+            }
             #expect(report.isSound && report.faultCount == 0 && report.faults.isEmpty && report.messages == 0)
         }
     }
 
     @Test("Two cannot open one directory: the second is told who has it")
     func locked() async throws {
-        let directory = DataDirectory(FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)
+        let directory = DataDirectory(
+            FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)
         try directory.create()
         defer { try? FileManager.default.removeItem(atPath: directory.path) }
         let configuration = try Configuration.load().configuration
         let first = try await AdministrationSession.open(directory, configuration: configuration)
-        await #expect(throws: AdministrationUnreachable.self) { try await AdministrationSession.open(directory, configuration: configuration) }
+        await #expect(throws: AdministrationUnreachable.self) {
+            try await AdministrationSession.open(directory, configuration: configuration)
+        }
         first.close()
     }
 
@@ -123,7 +158,9 @@ struct AdministrationTests {
     func nothingThere() async throws {
         let directory = DataDirectory("/tmp/martlet-\(UUID().uuidString)")
         let configuration = try Configuration.load().configuration
-        await #expect(throws: AdministrationUnreachable.self) { try await AdministrationSession.open(directory, configuration: configuration) }
+        await #expect(throws: AdministrationUnreachable.self) {
+            try await AdministrationSession.open(directory, configuration: configuration)
+        }
         #expect(!FileManager.default.fileExists(atPath: directory.path))
     }
 }

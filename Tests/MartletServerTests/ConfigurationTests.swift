@@ -18,7 +18,8 @@ struct ConfigurationTests {
     func emptyFile(_ text: String) throws {
         let (configuration, _) = try Configuration.load(file: (text, "m.yaml"))
         #expect(configuration.smtp.maximumMessageSize == 50_000_000)
-        #expect(configuration.listeners.smtp == [.internet(host: "0.0.0.0", port: 25), .internet(host: "::", port: 25)])
+        #expect(
+            configuration.listeners.smtp == [.internet(host: "0.0.0.0", port: 25), .internet(host: "::", port: 25)])
         #expect(configuration.imap.idleTimeout == .seconds(1_800))
         #expect(configuration.store.defaultQuota == nil)
         #expect(configuration.subaddressSeparator == "+")
@@ -31,29 +32,48 @@ struct ConfigurationTests {
             ("smtp:\n  max-eror: 3", "m.yaml:2:3", "unknown key “smtp.max-eror”", "did you mean smtp.max-errors?"),
             ("smpt:\n  max-errors: 3", "m.yaml:2:3", "unknown key “smpt.max-errors”", "did you mean smtp.max-errors?"),
             ("smtp.maxerrors: 3", "m.yaml:1:1", "unknown key “smtp.maxerrors”", "did you mean smtp.max-errors?"),
-            ("smtp:\n  max-errors: lots", "m.yaml:2:3", "smtp.max-errors: “lots” is not a whole number", "smtp.max-errors: 20"),
+            (
+                "smtp:\n  max-errors: lots", "m.yaml:2:3", "smtp.max-errors: “lots” is not a whole number",
+                "smtp.max-errors: 20"
+            ),
             ("smtp:\n  max-errors: 0", "m.yaml:2:3", "0 is below the least, 1", "from 1 to 1000"),
             ("smtp:\n  max-errors: [1, 2]", "m.yaml:2:3", "takes one value, not a list", "write smtp.max-errors: 20"),
             ("smtp:\n  max-errors:\n    most: 3", "m.yaml:2:3", "is a key, not a section", "behind the colon"),
             ("smtp: 5", "m.yaml:1:7", "“smtp.” is a section, not a key", "indent its keys"),
-            ("smtp:\n  max-message-size: 50 megs", "m.yaml:2:3", "“50 megs” is not a size", "smtp.max-message-size: 50MB"),
+            (
+                "smtp:\n  max-message-size: 50 megs", "m.yaml:2:3", "“50 megs” is not a size",
+                "smtp.max-message-size: 50MB"
+            ),
             ("smtp:\n  max-message-size: 3GB", "m.yaml:2:3", "3GB is above the most, 2GB", "64KB to 2GB"),
             ("imap:\n  idle-timeout: soon", "m.yaml:2:3", "“soon” is not a duration", "imap.idle-timeout: 30m"),
             ("imap:\n  idle-timeout: 1s", "m.yaml:2:3", "below the least, 1m", "from 1m to 1d"),
             ("auth:\n  delay: perhaps", "m.yaml:2:3", "“perhaps” is not true or false", "auth.delay: true"),
             ("log:\n  level: loud", "m.yaml:2:3", "“loud” is not one of trace, debug", "log.level: info"),
-            ("listeners:\n  smtp: localhost:25", "m.yaml:2:3", "“localhost:25” is no place to listen on", "127.0.0.1:25"),
+            (
+                "listeners:\n  smtp: localhost:25", "m.yaml:2:3", "“localhost:25” is no place to listen on",
+                "127.0.0.1:25"
+            ),
             ("listeners:\n  smtp: 127.0.0.1:70000", "m.yaml:2:3", "is no place to listen on", "address:port"),
             ("server:\n  hostname: a b", "m.yaml:2:3", "“a b” is not a host name", "write, for example"),
-            ("tls:\n  certificate: /a.pem", "m.yaml:2:3", "tls.certificate is set and tls.key is not", "set tls.key too"),
+            (
+                "tls:\n  certificate: /a.pem", "m.yaml:2:3", "tls.certificate is set and tls.key is not",
+                "set tls.key too"
+            ),
             ("- a\n- b", "m.yaml:1:1", "the file is no mapping", "write lines such as"),
             ("smtp:\n\tmax-errors: 3", "m.yaml:2:", "not YAML", "mend the line"),
-            ("smtp:\n  max-errors: 3\n  max-errors: 4", "m.yaml:3:3", "“smtp.max-errors” is written twice, first at m.yaml:2:3", "keep one"),
-            ("smtp:\n  max-errors: 3\nsmtp.max-errors: 4", "m.yaml:3:1", "is written twice, first at m.yaml:2:3", "keep one"),
+            (
+                "smtp:\n  max-errors: 3\n  max-errors: 4", "m.yaml:3:3",
+                "“smtp.max-errors” is written twice, first at m.yaml:2:3", "keep one"
+            ),
+            (
+                "smtp:\n  max-errors: 3\nsmtp.max-errors: 4", "m.yaml:3:1", "is written twice, first at m.yaml:2:3",
+                "keep one"
+            ),
             ("a: 1\nb: \u{1B}[31m", "m.yaml:2:4", "not YAML: a control character", "remove it"),
             ("log.level: \"\\e[31m\"", "m.yaml:1:1", "“\\u{1B}[31m” is not one of", "log.level: info"),
             (
-                "listeners:\n  imap: 127.0.0.1:25\n  smtp: 127.0.0.1:25", "m.yaml:2:3", "listeners.imap and listeners.smtp both want 127.0.0.1:25",
+                "listeners:\n  imap: 127.0.0.1:25\n  smtp: 127.0.0.1:25", "m.yaml:2:3",
+                "listeners.imap and listeners.smtp both want 127.0.0.1:25",
                 "another port"
             ),
         ])
@@ -77,10 +97,16 @@ struct ConfigurationTests {
             imap:
               idel-timeout: 5m
             """
-        let found = mistakes(text, environment: ["MARTLET_LOG_LEVEL": "loud", "MARTLET_LOG_LEVL": "info"], overrides: ["x.y=1", "nothing"])
+        let found = mistakes(
+            text, environment: ["MARTLET_LOG_LEVEL": "loud", "MARTLET_LOG_LEVL": "info"],
+            overrides: ["x.y=1", "nothing"])
         #expect(found.count == 9, "\(found.joined(separator: "\n"))")
         let places = found.map { $0.prefix { $0 != " " } }
-        #expect(places == ["m.yaml:2:3:", "m.yaml:3:3:", "m.yaml:4:3:", "m.yaml:5:3:", "m.yaml:7:3:", "environment", "environment", "--set:", "--set:"])
+        #expect(
+            places == [
+                "m.yaml:2:3:", "m.yaml:3:3:", "m.yaml:4:3:", "m.yaml:5:3:", "m.yaml:7:3:", "environment", "environment",
+                "--set:", "--set:",
+            ])
     }
 
     @Test("The environment stands above the file, --set above the environment, and each says where it came from")
@@ -88,7 +114,10 @@ struct ConfigurationTests {
         let (configuration, settings) = try Configuration.load(
             preset: [("log.level", "debug"), ("records.keep-days", "3")],
             file: ("smtp:\n  max-errors: 3\n  max-received: 30\n  max-recipients: 200\n", "m.yaml"),
-            environment: ["MARTLET_SMTP_MAX_ERRORS": "4", "MARTLET_SMTP_MAX_RECEIVED": "40", "MARTLET_SHARED": "/elsewhere", "HOME": "/root"],
+            environment: [
+                "MARTLET_SMTP_MAX_ERRORS": "4", "MARTLET_SMTP_MAX_RECEIVED": "40", "MARTLET_SHARED": "/elsewhere",
+                "HOME": "/root",
+            ],
             overrides: ["smtp.max-errors=5"])
         #expect(configuration.smtp.maximumErrors == 5)
         #expect(configuration.smtp.maximumReceived == 40)
@@ -122,7 +151,8 @@ struct ConfigurationTests {
     @Test(
         "Sizes have units",
         arguments: [
-            ("1", 1), ("64KiB", 65_536), ("50MB", 50_000_000), ("50 MB", 50_000_000), ("2gb", 2_000_000_000), ("", nil), ("MB", nil), ("-1", nil),
+            ("1", 1), ("64KiB", 65_536), ("50MB", 50_000_000), ("50 MB", 50_000_000), ("2gb", 2_000_000_000), ("", nil),
+            ("MB", nil), ("-1", nil),
             ("9999999999999999999", nil), ("9999999999TB", nil), ("1.5MB", nil),
         ] as [(String, Int64?)])
     func sizes(_ text: String, _ expected: Int64?) {
@@ -132,7 +162,8 @@ struct ConfigurationTests {
     @Test(
         "Durations have units",
         arguments: [
-            ("500ms", .milliseconds(500)), ("30s", .seconds(30)), ("1h30m", .seconds(5_400)), ("14d", .seconds(1_209_600)), ("5", nil), ("", nil),
+            ("500ms", .milliseconds(500)), ("30s", .seconds(30)), ("1h30m", .seconds(5_400)),
+            ("14d", .seconds(1_209_600)), ("5", nil), ("", nil),
             ("m", nil), ("5 m", nil), ("99999999999d", nil), ("9999999999999999999s", nil),
         ] as [(String, Duration?)])
     func durations(_ text: String, _ expected: Duration?) {
@@ -163,8 +194,12 @@ struct ConfigurationTests {
 
     @Test("Docs/configuration.md is what `martlet config reference` prints")
     func documentation() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let text = String(decoding: try Data(contentsOf: root.appendingPathComponent("Docs/configuration.md")), as: UTF8.self)
-        #expect(text == ConfigurationReference.markdown() + "\n", "write it anew: martlet config reference > Docs/configuration.md")
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = String(
+            decoding: try Data(contentsOf: root.appendingPathComponent("Docs/configuration.md")), as: UTF8.self)
+        #expect(
+            text == ConfigurationReference.markdown() + "\n",
+            "write it anew: martlet config reference > Docs/configuration.md")
     }
 }

@@ -6,11 +6,13 @@ import Testing
 @Suite("Lab options and readiness")
 struct LabTests {
     private func options(
-        portBase: Int = 20_000, domain: String = "example.test", users: Int = 2, password: String = "secret", isOpen: Bool = false,
+        portBase: Int = 20_000, domain: String = "example.test", users: Int = 2, password: String = "secret",
+        isOpen: Bool = false,
         zones: [String] = [], resolver: String? = nil, routes: [String] = [], clock: String? = nil
     ) throws(LabFailure) -> LabOptions {
         try LabOptions(
-            directory: "/tmp/martlet-lab-never-made", portBase: portBase, domain: domain, users: users, password: password, isOpen: isOpen,
+            directory: "/tmp/martlet-lab-never-made", portBase: portBase, domain: domain, users: users,
+            password: password, isOpen: isOpen,
             overrides: [], zones: zones, resolver: resolver, routes: routes, clockFile: clock)
     }
 
@@ -18,7 +20,10 @@ struct LabTests {
     func preset() throws {
         let options = try options(portBase: 30_000)
         let (configuration, settings) = try Configuration.load(preset: options.preset(hasIPv6: true))
-        #expect(configuration.listeners.smtp == [.internet(host: "127.0.0.1", port: 30_025), .internet(host: "::1", port: 30_025)])
+        #expect(
+            configuration.listeners.smtp == [
+                .internet(host: "127.0.0.1", port: 30_025), .internet(host: "::1", port: 30_025),
+            ])
         #expect(configuration.listeners.submission.map(\.description) == ["127.0.0.1:30587", "[::1]:30587"])
         #expect(configuration.listeners.submissions.map(\.description) == ["127.0.0.1:30465", "[::1]:30465"])
         #expect(configuration.listeners.imap.map(\.description) == ["127.0.0.1:30143", "[::1]:30143"])
@@ -43,7 +48,9 @@ struct LabTests {
         #expect(open.smtp.maximumErrors == usual.smtp.maximumErrors)
     }
 
-    @Test("Addresses of users have four digits or more", arguments: [(1, "user0001"), (42, "user0042"), (9_999, "user9999"), (12_345, "user12345")])
+    @Test(
+        "Addresses of users have four digits or more",
+        arguments: [(1, "user0001"), (42, "user0042"), (9_999, "user9999"), (12_345, "user12345")])
     func userAddress(_ number: Int, _ localPart: String) throws {
         #expect(try options().userAddress(number)?.description == "\(localPart)@example.test")
     }
@@ -52,12 +59,16 @@ struct LabTests {
     func mistakes() throws {
         do {
             _ = try options(
-                portBase: 70_000, domain: "-", users: -1, password: "", zones: ["/nowhere.zone"], resolver: "127.0.0.1", routes: ["x", "a.test=b:0"],
+                portBase: 70_000, domain: "-", users: -1, password: "", zones: ["/nowhere.zone"], resolver: "127.0.0.1",
+                routes: ["x", "a.test=b:0"],
                 clock: "/nowhere")
             Issue.record("the options are wrong")
         } catch {
             #expect(error.problems.count == 9, "\(error)")
-            for part in ["--port-base", "--domain", "--users", "--password", "--zone", "--resolver", "--route “x”", "--route “a.test=b:0”", "--clock"] {
+            for part in [
+                "--port-base", "--domain", "--users", "--password", "--zone", "--resolver", "--route “x”",
+                "--route “a.test=b:0”", "--clock",
+            ] {
                 #expect(error.problems.contains { $0.hasPrefix(part) }, "\(part)")
             }
             #expect(error.problems.allSatisfy { !$0.contains("\n") })
@@ -75,7 +86,9 @@ struct LabTests {
         try Data("$ORIGIN a.test.\n@ IN MX 10 mail\n".utf8).write(to: URL(fileURLWithPath: good))
         try Data([0, 1, 2, 0xFF]).write(to: URL(fileURLWithPath: bad))
         try Data("3600\n".utf8).write(to: URL(fileURLWithPath: clock))
-        #expect(throws: Never.self) { _ = try options(zones: [good], resolver: "[::1]:5353", routes: ["b.test=127.0.0.1:3025"], clock: clock) }
+        #expect(throws: Never.self) {
+            _ = try options(zones: [good], resolver: "[::1]:5353", routes: ["b.test=127.0.0.1:3025"], clock: clock)
+        }
         #expect(throws: LabFailure.self) { _ = try options(zones: [bad]) }
         #expect(throws: LabFailure.self) { _ = try options(clock: good) }
         let ahead = OffsetClock(path: clock).now() - SystemClock().now()

@@ -7,8 +7,10 @@ struct LogTests {
     @Test(
         "Text from outside cannot forge a line or drive a terminal",
         arguments: [
-            ("plain", "peer=plain"), ("two words", "peer=\"two words\""), ("a\nb", #"peer="a\u{A}b""#), ("\u{1B}[2J", #"peer="\u{1B}[2J""#),
-            ("say \"hi\"", #"peer="say \"hi\"""#), ("", #"peer="""#), ("a=b", "peer=\"a=b\""), ("\u{202E}x", #"peer="\u{202E}x""#),
+            ("plain", "peer=plain"), ("two words", "peer=\"two words\""), ("a\nb", #"peer="a\u{A}b""#),
+            ("\u{1B}[2J", #"peer="\u{1B}[2J""#),
+            ("say \"hi\"", #"peer="say \"hi\"""#), ("", #"peer="""#), ("a=b", "peer=\"a=b\""),
+            ("\u{202E}x", #"peer="\u{202E}x""#),
         ])
     func escaping(_ value: String, _ expected: String) throws {
         let line = LogLine.text(time: "T", level: "info", label: "smtp", message: "m", fields: [("peer", value)])
@@ -21,7 +23,8 @@ struct LogTests {
 
     @Test("A sink writes every line once, in order, and nothing after it has finished")
     func sink() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString).log").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString).log")
+            .path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let sink = LogSink(path: path, writesToStandardError: false)
         for number in 0..<10_000 { sink.write("line \(number)") }

@@ -30,31 +30,42 @@ func written(_ message: [UInt8], lines: Int?, cutAt: [Int] = []) -> [UInt8] {
 @Suite struct MessageWriterTests {
     @Test(
         "a message comes back as it was, in one piece and cut anywhere",
-        arguments: ["", "a", "a\r\n", ".\r\n", "..\r\n", "a\r\n.\r\nb\r\n", "A: b\r\n\r\n.x\r\n..y\r\n\r\n.", "a\n.\nb\r\n", "\n.\n", "a\r", ".", "a\r\n."])
+        arguments: [
+            "", "a", "a\r\n", ".\r\n", "..\r\n", "a\r\n.\r\nb\r\n", "A: b\r\n\r\n.x\r\n..y\r\n\r\n.", "a\n.\nb\r\n",
+            "\n.\n", "a\r", ".", "a\r\n.",
+        ])
     func roundTrip(text: String) {
         let message = Array(text.utf8)
         let whole = written(message, lines: nil)
         let expected = text.hasSuffix("\r\n") ? message : message + Array("\r\n".utf8)
         #expect(unstuffed(whole) == expected)
         for first in 0...message.count {
-            for second in first...message.count { #expect(written(message, lines: nil, cutAt: [first, second]) == whole) }
+            for second in first...message.count {
+                #expect(written(message, lines: nil, cutAt: [first, second]) == whole)
+            }
         }
     }
 
     @Test(
         "TOP gives the header, the empty line and the first lines of the body",
         arguments: [
-            ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 0, "A: b\r\n\r\n.\r\n"), ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 2, "A: b\r\n\r\n1\r\n2\r\n.\r\n"),
-            ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 9, "A: b\r\n\r\n1\r\n2\r\n3\r\n.\r\n"), ("A: b\r\n", 3, "A: b\r\n.\r\n"), ("A: b", 0, "A: b\r\n.\r\n"),
-            ("A: b\n\n1\n2\n", 1, "A: b\n\n1\n\r\n.\r\n"), ("\r\n.1\r\n2\r\n", 1, "\r\n..1\r\n.\r\n"), ("", 5, "\r\n.\r\n"),
-            ("A: b\r\n\r\n1\r\n", 1, "A: b\r\n\r\n1\r\n.\r\n"), ("A: b\r\n\r\n\r\n\r\n2\r\n", 2, "A: b\r\n\r\n\r\n\r\n.\r\n"),
+            ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 0, "A: b\r\n\r\n.\r\n"),
+            ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 2, "A: b\r\n\r\n1\r\n2\r\n.\r\n"),
+            ("A: b\r\n\r\n1\r\n2\r\n3\r\n", 9, "A: b\r\n\r\n1\r\n2\r\n3\r\n.\r\n"), ("A: b\r\n", 3, "A: b\r\n.\r\n"),
+            ("A: b", 0, "A: b\r\n.\r\n"),
+            ("A: b\n\n1\n2\n", 1, "A: b\n\n1\n\r\n.\r\n"), ("\r\n.1\r\n2\r\n", 1, "\r\n..1\r\n.\r\n"),
+            ("", 5, "\r\n.\r\n"),
+            ("A: b\r\n\r\n1\r\n", 1, "A: b\r\n\r\n1\r\n.\r\n"),
+            ("A: b\r\n\r\n\r\n\r\n2\r\n", 2, "A: b\r\n\r\n\r\n\r\n.\r\n"),
         ])
     func top(text: String, lines: Int, expected: String) {
         let message = Array(text.utf8)
         #expect(String(decoding: written(message, lines: lines), as: UTF8.self) == expected)
         for first in 0...message.count {
             for second in first...message.count {
-                #expect(written(message, lines: lines, cutAt: [first, second]) == Array(expected.utf8), "cut at \(first), \(second)")
+                #expect(
+                    written(message, lines: lines, cutAt: [first, second]) == Array(expected.utf8),
+                    "cut at \(first), \(second)")
             }
         }
     }
@@ -65,7 +76,9 @@ func written(_ message: [UInt8], lines: Int?, cutAt: [Int] = []) -> [UInt8] {
         var generator = SplitMix(state: seed)
         for _ in 0..<2_000 {
             let alphabet = Array("..\r\n\na".utf8)
-            let message = (0..<Int.random(in: 0...40, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
+            let message = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+                alphabet.randomElement(using: &generator) ?? 0
+            }
             let expected = message.suffix(2).elementsEqual("\r\n".utf8) ? message : message + Array("\r\n".utf8)
             let cut = Int.random(in: 0...message.count, using: &generator)
             #expect(unstuffed(written(message, lines: nil, cutAt: [cut])) == expected, "seed \(seed)")

@@ -74,12 +74,15 @@ struct MemoryDriver: ~Copyable {
     }
 }
 
-let plainOptions = POP3ServerSession.Options(allowsPlaintext: true, mechanisms: ["SCRAM-SHA-256", "PLAIN"], canStartTLS: true)
+let plainOptions = POP3ServerSession.Options(
+    allowsPlaintext: true, mechanisms: ["SCRAM-SHA-256", "PLAIN"], canStartTLS: true)
 let first = Array("Subject: one\r\n\r\n".utf8) + [UInt8](repeating: 0x61, count: 102) + Array("\r\n".utf8)
 let second = Array("Subject: two\r\n\r\n.dot\r\n".utf8) + [UInt8](repeating: 0x62, count: 176) + Array("\r\n".utf8)
 
 /// Runs a session; the answers are joined lines without the greeting.
-func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }) -> (text: String, removed: [UInt32], isClosed: Bool) {
+func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }) -> (
+    text: String, removed: [UInt32], isClosed: Bool
+) {
     var driver = MemoryDriver(messages: [(11, first), (15, second)], options: plainOptions)
     change(&driver)
     let greeting = driver.output.count
@@ -95,8 +98,10 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
         #expect(first.count == 120 && second.count == 200)
         let expected =
             "+OK Password please\r\n+OK 2 messages (320 octets)\r\n+OK 2 320\r\n+OK 2 messages (320 octets)\r\n1 120\r\n2 200\r\n.\r\n"
-            + "+OK 120 octets\r\n" + String(decoding: first, as: UTF8.self) + ".\r\n+OK Message 1 deleted\r\n+OK 200 octets\r\n"
-            + String(decoding: second, as: UTF8.self).replacing("\r\n.dot", with: "\r\n..dot") + ".\r\n+OK Message 2 deleted\r\n+OK Bye\r\n"
+            + "+OK 120 octets\r\n" + String(decoding: first, as: UTF8.self)
+            + ".\r\n+OK Message 1 deleted\r\n+OK 200 octets\r\n"
+            + String(decoding: second, as: UTF8.self).replacing("\r\n.dot", with: "\r\n..dot")
+            + ".\r\n+OK Message 2 deleted\r\n+OK Bye\r\n"
         #expect(text == expected)
         #expect(removed == [11, 15])
         #expect(isClosed)
@@ -132,16 +137,20 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
         let login = "USER mrose\r\nPASS tanstaaf\r\n"
         let skipped = "+OK Password please\r\n+OK 2 messages (320 octets)\r\n"
         #expect(converse(login + "UIDL\r\n").text == skipped + "+OK\r\n1 7.11\r\n2 7.15\r\n.\r\n")
-        #expect(converse(login + "DELE 1\r\nUIDL\r\nUIDL 2\r\nUIDL 1\r\n").text
+        #expect(
+            converse(login + "DELE 1\r\nUIDL\r\nUIDL 2\r\nUIDL 1\r\n").text
                 == skipped + "+OK Message 1 deleted\r\n+OK\r\n2 7.15\r\n.\r\n+OK 2 7.15\r\n-ERR No such message\r\n")
     }
 
     @Test(
         "what does not fit gets -ERR",
         arguments: [
-            ("STAT", "-ERR Log in first"), ("PASS x", "-ERR USER comes first"), ("USER", "-ERR Wrong arguments"), ("FOO", "-ERR Unknown command"),
-            ("", "-ERR Unknown command"), ("AUTH X-NONE", "-ERR Unknown authentication mechanism"), ("AUTH PLAIN !!", "-ERR Argument cannot be read"),
-            ("AUTH PLAIN a b", "-ERR Wrong arguments"), ("QUIT now", "-ERR Wrong arguments"), ("USER \u{1}", "-ERR Argument cannot be read"),
+            ("STAT", "-ERR Log in first"), ("PASS x", "-ERR USER comes first"), ("USER", "-ERR Wrong arguments"),
+            ("FOO", "-ERR Unknown command"),
+            ("", "-ERR Unknown command"), ("AUTH X-NONE", "-ERR Unknown authentication mechanism"),
+            ("AUTH PLAIN !!", "-ERR Argument cannot be read"),
+            ("AUTH PLAIN a b", "-ERR Wrong arguments"), ("QUIT now", "-ERR Wrong arguments"),
+            ("USER \u{1}", "-ERR Argument cannot be read"),
             ("USER mrose\r\nPASS wrong", "+OK Password please\r\n-ERR [AUTH] Authentication failed"),
             ("USER mrose\r\nPASS tanstaaf ", "+OK Password please\r\n-ERR [AUTH] Authentication failed"),
             ("AUTH PLAIN\r\n*", "+ \r\n-ERR Cancelled"), ("AUTH PLAIN\r\n?", "+ \r\n-ERR Cancelled"),
@@ -153,10 +162,12 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
     @Test(
         "message numbers that name nothing get -ERR in TRANSACTION",
         arguments: [
-            ("RETR 0", "-ERR No such message"), ("RETR 3", "-ERR No such message"), ("RETR 99999999999999999999", "-ERR Wrong arguments"),
+            ("RETR 0", "-ERR No such message"), ("RETR 3", "-ERR No such message"),
+            ("RETR 99999999999999999999", "-ERR Wrong arguments"),
             ("RETR -1", "-ERR Wrong arguments"), ("DELE", "-ERR Wrong arguments"), ("TOP 1", "-ERR Wrong arguments"),
             ("TOP 1 -1", "-ERR Wrong arguments"), ("DELE 1\r\nDELE 1", "+OK Message 1 deleted\r\n-ERR No such message"),
-            ("DELE 2\r\nRETR 2", "+OK Message 2 deleted\r\n-ERR No such message"), ("USER a", "-ERR You are logged in already"),
+            ("DELE 2\r\nRETR 2", "+OK Message 2 deleted\r\n-ERR No such message"),
+            ("USER a", "-ERR You are logged in already"),
             ("STLS", "-ERR You are logged in already"), ("UTF8", "-ERR You are logged in already"),
         ])
     func transactionRefusals(input: String, expected: String) {
@@ -166,7 +177,8 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
 
     @Test("a password with spaces is taken whole")
     func passwordWithSpaces() {
-        #expect(converse("USER mrose\r\nPASS two words \r\n") { $0.password = "two words " }.text.contains("2 messages"))
+        #expect(
+            converse("USER mrose\r\nPASS two words \r\n") { $0.password = "two words " }.text.contains("2 messages"))
     }
 
     @Test("a removal that fails is told, and so is one that another session made")
@@ -179,7 +191,8 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
         driver.messages.removeFirst()
         driver.output = []
         driver.feed("RETR 1\r\nNOOP\r\n".utf8)
-        #expect(String(decoding: driver.output, as: UTF8.self) == "-ERR Message was removed by another session\r\n+OK\r\n")
+        #expect(
+            String(decoding: driver.output, as: UTF8.self) == "-ERR Message was removed by another session\r\n+OK\r\n")
     }
 
     @Test("STLS begins a new session: the name and what stood behind the command are forgotten")
@@ -196,7 +209,8 @@ func converse(_ input: String, _ change: (inout MemoryDriver) -> Void = { _ in }
 
     @Test("without TLS, USER is refused and CAPA does not show it")
     func plaintextRefused() {
-        var driver = MemoryDriver(messages: [], options: .init(allowsPlaintext: false, mechanisms: ["SCRAM-SHA-256"], canStartTLS: true))
+        var driver = MemoryDriver(
+            messages: [], options: .init(allowsPlaintext: false, mechanisms: ["SCRAM-SHA-256"], canStartTLS: true))
         driver.output = []
         driver.feed("CAPA\r\nUSER mrose\r\nAUTH\r\n".utf8)
         let expected =

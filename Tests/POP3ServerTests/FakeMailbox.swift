@@ -16,13 +16,18 @@ final class FakeMailbox: MailboxStore {
     let state = Mutex(State())
     static let key = MailboxKey(account: AccountID(1), mailbox: MailboxID(1))
 
-    func mailboxes(of account: AccountID) async throws(StoreError) -> [MailboxInfo] { [try await mailbox(FakeMailbox.key)] }
-    func mailbox(named name: String, of account: AccountID) async throws(StoreError) -> MailboxInfo { try await mailbox(FakeMailbox.key) }
+    func mailboxes(of account: AccountID) async throws(StoreError) -> [MailboxInfo] {
+        [try await mailbox(FakeMailbox.key)]
+    }
+    func mailbox(named name: String, of account: AccountID) async throws(StoreError) -> MailboxInfo {
+        try await mailbox(FakeMailbox.key)
+    }
     func mailbox(_ key: MailboxKey) async throws(StoreError) -> MailboxInfo {
         let (count, fails) = state.withLock { ($0.messages.count, $0.openingFails) }
         if fails { throw .unavailable(reason: "test") }
         return MailboxInfo(
-            key: FakeMailbox.key, name: "INBOX", uidValidity: 7, uidNext: 100, highestModSeq: ModSeq(1), messages: count, unseen: 0, deleted: 0,
+            key: FakeMailbox.key, name: "INBOX", uidValidity: 7, uidNext: 100, highestModSeq: ModSeq(1),
+            messages: count, unseen: 0, deleted: 0,
             size: 0, subscribed: true, specialUse: nil, keywords: [])
     }
     func index(of key: MailboxKey) async throws(StoreError) -> MailboxIndex {
@@ -31,7 +36,11 @@ final class FakeMailbox: MailboxStore {
         }
     }
     func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading {
-        let found = state.withLock { state in state.messages.first { $0.uid == uid }.map { FakeMessage(content: $0.content, readable: state.readableOctets) } }
+        let found = state.withLock { state in
+            state.messages.first { $0.uid == uid }.map {
+                FakeMessage(content: $0.content, readable: state.readableOctets)
+            }
+        }
         guard let found else { throw .noSuchMessage }
         return found
     }
@@ -47,26 +56,45 @@ final class FakeMailbox: MailboxStore {
     }
 
     func currentModSeq(of key: MailboxKey) -> ModSeq? { nil }
-    func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError) -> MailboxInfo { throw .closed }
+    func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError)
+        -> MailboxInfo
+    { throw .closed }
     func deleteMailbox(named name: String, of account: AccountID) async throws(StoreError) { throw .closed }
-    func renameMailbox(named name: String, to newName: String, of account: AccountID) async throws(StoreError) { throw .closed }
-    func setSubscribed(_ subscribed: Bool, name: String, of account: AccountID) async throws(StoreError) { throw .closed }
+    func renameMailbox(named name: String, to newName: String, of account: AccountID) async throws(StoreError) {
+        throw .closed
+    }
+    func setSubscribed(_ subscribed: Bool, name: String, of account: AccountID) async throws(StoreError) {
+        throw .closed
+    }
     func subscriptions(of account: AccountID) async throws(StoreError) -> [String] { throw .closed }
-    func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError) -> MailboxChanges { throw .closed }
-    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(uid: UInt32, summary: StoredSummary)] { throw .closed }
+    func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError)
+        -> MailboxChanges
+    { throw .closed }
+    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, summary: StoredSummary
+    )] { throw .closed }
     func scanSummaries(
-        in key: MailboxKey, range: ClosedRange<UInt32>, _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
+        in key: MailboxKey, range: ClosedRange<UInt32>,
+        _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
     ) async throws(StoreError) { throw .closed }
     func makeSpool() throws(StoreError) -> any SpoolWriter { throw .closed }
-    func append(_ messages: [AppendedMessage], to key: MailboxKey) async throws(StoreError) -> AppendResult { throw .closed }
+    func append(_ messages: [AppendedMessage], to key: MailboxKey) async throws(StoreError) -> AppendResult {
+        throw .closed
+    }
     func changeFlags(
         in key: MailboxKey, uids: [UInt32], _ operation: FlagOperation, unchangedSince: ModSeq?
     ) async throws(StoreError) -> FlagChangeResult { throw .closed }
-    func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult { throw .closed }
-    func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult { throw .closed }
+    func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+        throw .closed
+    }
+    func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+        throw .closed
+    }
     func expunge(in key: MailboxKey, uids: [UInt32]?) async throws(StoreError) -> ExpungeResult { throw .closed }
     func expunged(of account: AccountID, limit: Int) async throws(StoreError) -> [ExpungedMessage] { throw .closed }
-    func undelete(_ messages: [ExpungedMessage], of account: AccountID) async throws(StoreError) -> Int { throw .closed }
+    func undelete(_ messages: [ExpungedMessage], of account: AccountID) async throws(StoreError) -> Int {
+        throw .closed
+    }
     func watch(_ key: MailboxKey, _ notify: @escaping @Sendable () -> Void) -> any StoreWatch { FakeWatch() }
 }
 
@@ -98,12 +126,15 @@ struct FakeDirectory: DirectoryStore {
     func account(_ id: AccountID) -> Account? {
         FakeDirectory.address.map {
             Account(
-                id: id, address: $0, displayName: "", quota: nil, usedBytes: 0, usedMessages: 0, isAdministrator: false, isSuspended: false)
+                id: id, address: $0, displayName: "", quota: nil, usedBytes: 0, usedMessages: 0, isAdministrator: false,
+                isSuspended: false)
         }
     }
     func addresses(of account: AccountID) -> [EmailAddress] { [] }
     func credentialGeneration(of account: AccountID) -> Int64 { 1 }
-    func credentials(of account: AccountID) async throws(StoreError) -> [Credential] { [FakeDirectory.credential].compactMap { $0 } }
+    func credentials(of account: AccountID) async throws(StoreError) -> [Credential] {
+        [FakeDirectory.credential].compactMap { $0 }
+    }
     func domains() -> [LocalDomain] { Domain("example.test").map { [LocalDomain(domain: $0)] } ?? [] }
     func accounts() -> [Account] { [] }
     func aliases() -> [(address: EmailAddress, targets: [EmailAddress])] { [] }
@@ -111,7 +142,9 @@ struct FakeDirectory: DirectoryStore {
     func putDomain(_ domain: LocalDomain) async throws(StoreError) { throw .closed }
     func removeDomain(_ domain: Domain) async throws(StoreError) { throw .closed }
     func createAccounts(_ accounts: [NewAccount]) async throws(StoreError) -> [AccountID] { throw .closed }
-    func updateAccount(_ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?)
+    func updateAccount(
+        _ id: AccountID, displayName: String?, quota: Int64??, isAdministrator: Bool?, isSuspended: Bool?
+    )
         async throws(StoreError)
     { throw .closed }
     func removeAccount(_ id: AccountID) async throws(StoreError) { throw .closed }

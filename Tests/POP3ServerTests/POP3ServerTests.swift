@@ -22,11 +22,15 @@ struct Server {
         var options = Authenticator.Options()
         options.plaintextFromLoopback = true
         options.sleep = { _ in }
-        let authenticator = Authenticator(directory: FakeDirectory(), records: nil, clock: FixedClock(), options: options)
-        let service = POP3Service(store: store, authenticator: authenticator, configuration: configuration, logger: Logger(label: "test"))
+        let authenticator = Authenticator(
+            directory: FakeDirectory(), records: nil, clock: FixedClock(), options: options)
+        let service = POP3Service(
+            store: store, authenticator: authenticator, configuration: configuration, logger: Logger(label: "test"))
         listener = try await Listener.start(
-            Listener.Options(service: "pop3", usesImplicitTLS: false, limits: .init(connections: 100, connectionsPerAddress: 100)),
-            on: [.unix(path: path)], group: MultiThreadedEventLoopGroup.singleton, tls: nil, makeSession: service.makeSession)
+            Listener.Options(
+                service: "pop3", usesImplicitTLS: false, limits: .init(connections: 100, connectionsPerAddress: 100)),
+            on: [.unix(path: path)], group: MultiThreadedEventLoopGroup.singleton, tls: nil,
+            makeSession: service.makeSession)
     }
 
     func client() throws -> SocketClient {
@@ -103,7 +107,9 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         try await Task.sleep(for: .milliseconds(200))
         let answer = client.readToEnd()
         let one = "+OK \(message.utf8.count) octets\r\n" + message.replacing("\r\n.dots", with: "\r\n..dots") + ".\r\n"
-        #expect(answer == "+OK Password please\r\n+OK 1 messages (\(message.utf8.count) octets)\r\n" + one + one + "+OK Bye\r\n")
+        #expect(
+            answer == "+OK Password please\r\n+OK 1 messages (\(message.utf8.count) octets)\r\n" + one + one
+                + "+OK Bye\r\n")
         await server.stop()
     }
 
@@ -119,7 +125,8 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         first.send("STAT\r\nRETR 1\r\nRETR 2\r\nQUIT\r\n")
         #expect(
             first.readToEnd()
-                == "+OK 2 26\r\n-ERR Message was removed by another session\r\n+OK 13 octets\r\nA: 2\r\n\r\ntwo\r\n.\r\n+OK Bye\r\n")
+                == "+OK 2 26\r\n-ERR Message was removed by another session\r\n+OK 13 octets\r\nA: 2\r\n\r\ntwo\r\n.\r\n+OK Bye\r\n"
+        )
         await server.stop()
     }
 
@@ -127,7 +134,8 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
     func damaged() async throws {
         var configuration = POP3ServerConfiguration()
         configuration.pieceSize = 100
-        let server = try await Server(["A: 1\r\n\r\n" + String(repeating: "0123456789\r\n", count: 50)], configuration: configuration)
+        let server = try await Server(
+            ["A: 1\r\n\r\n" + String(repeating: "0123456789\r\n", count: 50)], configuration: configuration)
         server.store.state.withLock { $0.readableOctets = 300 }
         let client = try server.client()
         client.send(login + "RETR 1\r\nNOOP\r\n")
@@ -143,7 +151,9 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
     func authentication() async throws {
         let server = try await Server([])
         let client = try server.client()
-        client.send("AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\nUSER anna\r\nPASS wrong\r\nAUTH PLAIN\r\n*\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nQUIT\r\n")
+        client.send(
+            "AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\nUSER anna\r\nPASS wrong\r\nAUTH PLAIN\r\n*\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\nQUIT\r\n"
+        )
         let failed = "-ERR [AUTH] Authentication failed\r\n"
         #expect(
             client.readToEnd()
@@ -152,7 +162,8 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         server.store.state.withLock { $0.openingFails = true }
         let other = try server.client()
         other.send(login + "QUIT\r\n")
-        #expect(other.readToEnd() == "+OK Password please\r\n-ERR [SYS/TEMP] Maildrop is not available now\r\n+OK Bye\r\n")
+        #expect(
+            other.readToEnd() == "+OK Password please\r\n-ERR [SYS/TEMP] Maildrop is not available now\r\n+OK Bye\r\n")
         await server.stop()
     }
 

@@ -12,7 +12,9 @@ final class SocketClient: Sendable {
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
         guard status == 0 else {
             Glibc.close(descriptor)
@@ -26,7 +28,9 @@ final class SocketClient: Sendable {
     func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             sent += count
         }
@@ -45,7 +49,9 @@ final class SocketClient: Sendable {
     }
 
     /// Reads until the text ends with `end`.
-    func read(to end: String) -> String { String(decoding: read { $0.suffix(end.utf8.count).elementsEqual(end.utf8) }, as: UTF8.self) }
+    func read(to end: String) -> String {
+        String(decoding: read { $0.suffix(end.utf8.count).elementsEqual(end.utf8) }, as: UTF8.self)
+    }
 
     /// Reads until the server closes.
     func readToEnd() -> String { String(decoding: read(), as: UTF8.self) }

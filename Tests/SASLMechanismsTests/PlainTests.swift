@@ -12,9 +12,12 @@ func start(_ mechanism: SASLMechanism, _ messages: [UInt8]?...) -> SASLStep {
 @Suite struct PlainTests {
     @Test("PLAIN gives name, password and the identity to act as (RFC 4616 §4)")
     func plain() {
-        #expect(start(.plain, Array("\0tim\0tanstaaftanstaaf".utf8)) == .verifyPassword(login: "tim", authorizationID: "", Secret("tanstaaftanstaaf")))
         #expect(
-            start(.plain, nil, Array("Ursel\0Kurt\0xipj3plmq".utf8)) == .verifyPassword(login: "Kurt", authorizationID: "Ursel", Secret("xipj3plmq")))
+            start(.plain, Array("\0tim\0tanstaaftanstaaf".utf8))
+                == .verifyPassword(login: "tim", authorizationID: "", Secret("tanstaaftanstaaf")))
+        #expect(
+            start(.plain, nil, Array("Ursel\0Kurt\0xipj3plmq".utf8))
+                == .verifyPassword(login: "Kurt", authorizationID: "Ursel", Secret("xipj3plmq")))
         #expect(start(.plain, nil) == .challenge([]))
     }
 
@@ -32,7 +35,8 @@ func start(_ mechanism: SASLMechanism, _ messages: [UInt8]?...) -> SASLStep {
     @Test(
         "malformed PLAIN messages fail",
         arguments: [
-            [UInt8](), [0], [0, 0], Array("tim\0pw".utf8), Array("\0\0pw".utf8), Array("\0tim\0".utf8), Array("\0tim\0pw\0".utf8), Array("a\0b\0c\0d".utf8),
+            [UInt8](), [0], [0, 0], Array("tim\0pw".utf8), Array("\0\0pw".utf8), Array("\0tim\0".utf8),
+            Array("\0tim\0pw\0".utf8), Array("a\0b\0c\0d".utf8),
             [0, 0xFF, 0, 0x61], Array("\0t\nim\0pw".utf8),
         ])
     func malformed(_ message: [UInt8]) {
@@ -67,7 +71,8 @@ func start(_ mechanism: SASLMechanism, _ messages: [UInt8]?...) -> SASLStep {
     @Test(
         "SASLprep prepares as RFC 4013 §3 shows",
         arguments: [
-            ("I\u{AD}X", "IX"), ("user", "user"), ("USER", "USER"), ("\u{AA}", "a"), ("\u{2168}", "IX"), ("\u{7}", nil), ("", nil), ("a\u{A0}b", "a b"),
+            ("I\u{AD}X", "IX"), ("user", "user"), ("USER", "USER"), ("\u{AA}", "a"), ("\u{2168}", "IX"), ("\u{7}", nil),
+            ("", nil), ("a\u{A0}b", "a b"),
             ("u\u{308}", "ü"), ("\u{AD}", nil), ("a\u{200B}b", "a b"), ("\u{E000}", nil), ("\u{202E}x", nil),
         ] as [(String, String?)])
     func prepares(text: String, expected: String?) {
@@ -80,7 +85,9 @@ func start(_ mechanism: SASLMechanism, _ messages: [UInt8]?...) -> SASLStep {
 
     @Test("mechanism names are read in any case")
     func names() {
-        for mechanism in SASLMechanism.allCases { #expect(SASLMechanism(name: mechanism.rawValue.lowercased()) == mechanism) }
+        for mechanism in SASLMechanism.allCases {
+            #expect(SASLMechanism(name: mechanism.rawValue.lowercased()) == mechanism)
+        }
         #expect(SASLMechanism(name: "CRAM-MD5") == nil)
     }
 }

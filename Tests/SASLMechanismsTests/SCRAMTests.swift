@@ -16,8 +16,10 @@ struct Vector: Sendable, CustomTestStringConvertible {
     static let all = [
         // RFC 5802 §5
         Vector(
-            mechanism: .scramSHA1, salt: [0x41, 0x25, 0xC2, 0x47, 0xE4, 0x3A, 0xB1, 0xE9, 0x3C, 0x6D, 0xFF, 0x76], serverNonce: "3rfcNHYJY1ZVvWVs7j",
-            clientFirst: "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", serverFirst: "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+            mechanism: .scramSHA1, salt: [0x41, 0x25, 0xC2, 0x47, 0xE4, 0x3A, 0xB1, 0xE9, 0x3C, 0x6D, 0xFF, 0x76],
+            serverNonce: "3rfcNHYJY1ZVvWVs7j",
+            clientFirst: "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+            serverFirst: "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
             clientFinal: "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
             serverFinal: "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="),
         // RFC 7677 §3
@@ -26,18 +28,22 @@ struct Vector: Sendable, CustomTestStringConvertible {
             salt: [0x5B, 0x6D, 0x99, 0x68, 0x9D, 0x12, 0x35, 0x8E, 0xEC, 0xA0, 0x4B, 0x14, 0x12, 0x36, 0xFA, 0x81],
             serverNonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", clientFirst: "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
             serverFirst: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
-            clientFinal: "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+            clientFinal:
+                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
             serverFinal: "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="),
     ]
 
     func credential(number: Int64 = 0, password: String = "pencil") -> SCRAMCredential {
         let keys = mechanism.hash?.keys(password: Secret(password), salt: salt, iterations: 4096)
-        return SCRAMCredential(number: number, salt: salt, iterations: 4096, storedKey: keys?.storedKey ?? [], serverKey: keys?.serverKey ?? [])
+        return SCRAMCredential(
+            number: number, salt: salt, iterations: 4096, storedKey: keys?.storedKey ?? [],
+            serverKey: keys?.serverKey ?? [])
     }
 
     func context(binding: [UInt8]? = nil, offered: Bool = false) -> SASLContext {
         SASLContext(
-            serverNonce: Array(serverNonce.utf8), channelBinding: binding, offeredChannelBinding: offered, decoySecret: Secret("decoy"),
+            serverNonce: Array(serverNonce.utf8), channelBinding: binding, offeredChannelBinding: offered,
+            decoySecret: Secret("decoy"),
             decoyIterations: 4096)
     }
 }
@@ -49,12 +55,14 @@ func text(_ step: SASLStep) -> String? {
 
 /// The client's side, for exchanges that no RFC prints: takes a server-first message and makes the last message.
 func clientFinal(
-    hash: SCRAMHash, password: String, salt: [UInt8], iterations: Int, bare: String, serverFirst: String, binding: [UInt8]
+    hash: SCRAMHash, password: String, salt: [UInt8], iterations: Int, bare: String, serverFirst: String,
+    binding: [UInt8]
 ) -> [UInt8] {
     let nonce = serverFirst.dropFirst(2).prefix { $0 != "," }
     let withoutProof = "c=\(base64(binding)),r=\(nonce)"
     let proof = scramProof(
-        hash: hash, password: password, salt: salt, iterations: iterations, message: Array("\(bare),\(serverFirst),\(withoutProof)".utf8))
+        hash: hash, password: password, salt: salt, iterations: iterations,
+        message: Array("\(bare),\(serverFirst),\(withoutProof)".utf8))
     return Array("\(withoutProof),p=\(base64(proof))".utf8)
 }
 
@@ -70,7 +78,9 @@ func clientFinal(
         #expect(session.respond([]) == .failed(.malformed(rule: "an exchange in progress")))
     }
 
-    @Test("of several credentials with a common salt, the one whose password the client has is found", arguments: Vector.all)
+    @Test(
+        "of several credentials with a common salt, the one whose password the client has is found",
+        arguments: Vector.all)
     func severalCredentials(_ vector: Vector) {
         var session = SASLServerSession(mechanism: vector.mechanism, context: vector.context())
         _ = session.start(initialResponse: Array(vector.clientFirst.utf8))
@@ -87,7 +97,8 @@ func clientFinal(
             var session = SASLServerSession(mechanism: vector.mechanism, context: vector.context())
             _ = session.start(initialResponse: Array(vector.clientFirst.utf8))
             let reply = text(session.provide(credentials))
-            #expect(reply?.hasPrefix("r=\(vector.clientFirst.split(separator: "r=")[1])\(vector.serverNonce),s=") == true)
+            #expect(
+                reply?.hasPrefix("r=\(vector.clientFirst.split(separator: "r=")[1])\(vector.serverNonce),s=") == true)
             #expect(reply?.hasSuffix(",i=4096") == true)
             #expect(session.respond(Array(vector.clientFinal.utf8)) == .failed(.wrongProof))
         }
@@ -111,8 +122,10 @@ func clientFinal(
     @Test(
         "channel binding flags that do not fit are refused (RFC 5802 §6)",
         arguments: [
-            (SASLMechanism.scramSHA256, "y,,", true, SASLFailure.downgrade), (.scramSHA256, "p=tls-server-end-point,,", true, .channelBindingRequired),
-            (.scramSHA256Plus, "n,,", true, .channelBindingRequired), (.scramSHA256Plus, "y,,", true, .channelBindingRequired),
+            (SASLMechanism.scramSHA256, "y,,", true, SASLFailure.downgrade),
+            (.scramSHA256, "p=tls-server-end-point,,", true, .channelBindingRequired),
+            (.scramSHA256Plus, "n,,", true, .channelBindingRequired),
+            (.scramSHA256Plus, "y,,", true, .channelBindingRequired),
             (.scramSHA256Plus, "p=tls-unique,,", true, .channelBindingUnsupported("tls-unique")),
             (.scramSHA256Plus, "p=tls-server-end-point,,", false, .channelBindingRequired),
         ])
@@ -125,22 +138,31 @@ func clientFinal(
     @Test("y without an offer goes through")
     func yWithoutOffer() {
         var session = SASLServerSession(mechanism: .scramSHA256, context: Vector.all[1].context())
-        #expect(session.start(initialResponse: Array("y,,n=user,r=abc".utf8)) == .needCredentials(login: "user", authorizationID: ""))
+        #expect(
+            session.start(initialResponse: Array("y,,n=user,r=abc".utf8))
+                == .needCredentials(login: "user", authorizationID: ""))
     }
 
-    @Test("with the right binding -PLUS succeeds, with another certificate it fails", arguments: [SASLMechanism.scramSHA256Plus, .scramSHA1Plus])
+    @Test(
+        "with the right binding -PLUS succeeds, with another certificate it fails",
+        arguments: [SASLMechanism.scramSHA256Plus, .scramSHA1Plus])
     func plus(_ mechanism: SASLMechanism) throws {
         let hash = try #require(mechanism.hash)
         let ours: [UInt8] = Array(1...32)
         let keys = try #require(hash.keys(password: Secret("pencil"), salt: [9, 9, 9], iterations: 100))
-        let credential = SCRAMCredential(number: 3, salt: [9, 9, 9], iterations: 100, storedKey: keys.storedKey, serverKey: keys.serverKey)
+        let credential = SCRAMCredential(
+            number: 3, salt: [9, 9, 9], iterations: 100, storedKey: keys.storedKey, serverKey: keys.serverKey)
         for (seen, isRight) in [(ours, true), (ours.reversed(), false), ([], false)] {
-            var session = SASLServerSession(mechanism: mechanism, context: Vector.all[1].context(binding: ours, offered: true))
+            var session = SASLServerSession(
+                mechanism: mechanism, context: Vector.all[1].context(binding: ours, offered: true))
             let header = "p=tls-server-end-point,a=anna,"
-            #expect(session.start(initialResponse: Array("\(header)n=user,r=abc".utf8)) == .needCredentials(login: "user", authorizationID: "anna"))
+            #expect(
+                session.start(initialResponse: Array("\(header)n=user,r=abc".utf8))
+                    == .needCredentials(login: "user", authorizationID: "anna"))
             let first = try #require(text(session.provide([credential])))
             let final = clientFinal(
-                hash: hash, password: "pencil", salt: [9, 9, 9], iterations: 100, bare: "n=user,r=abc", serverFirst: first,
+                hash: hash, password: "pencil", salt: [9, 9, 9], iterations: 100, bare: "n=user,r=abc",
+                serverFirst: first,
                 binding: Array(header.utf8) + seen)
             let step = session.respond(final)
             if isRight {
@@ -155,21 +177,26 @@ func clientFinal(
     @Test("the binding flag cannot be changed on the way: c= repeats the header that was sent")
     func changedFlag() throws {
         let keys = try #require(SCRAMHash.sha256.keys(password: Secret("pencil"), salt: [9, 9, 9], iterations: 100))
-        let credential = SCRAMCredential(number: 3, salt: [9, 9, 9], iterations: 100, storedKey: keys.storedKey, serverKey: keys.serverKey)
-        var session = SASLServerSession(mechanism: .scramSHA256, context: Vector.all[1].context(binding: [1], offered: true))
+        let credential = SCRAMCredential(
+            number: 3, salt: [9, 9, 9], iterations: 100, storedKey: keys.storedKey, serverKey: keys.serverKey)
+        var session = SASLServerSession(
+            mechanism: .scramSHA256, context: Vector.all[1].context(binding: [1], offered: true))
         // The client said "y,,"; somebody made "n,," of it.
         _ = session.start(initialResponse: Array("n,,n=user,r=abc".utf8))
         let first = try #require(text(session.provide([credential])))
         let final = clientFinal(
-            hash: .sha256, password: "pencil", salt: [9, 9, 9], iterations: 100, bare: "n=user,r=abc", serverFirst: first, binding: Array("y,,".utf8))
+            hash: .sha256, password: "pencil", salt: [9, 9, 9], iterations: 100, bare: "n=user,r=abc",
+            serverFirst: first, binding: Array("y,,".utf8))
         #expect(session.respond(final) == .failed(.channelBindingMismatch))
     }
 
     @Test(
         "malformed first messages fail and do nothing else",
         arguments: [
-            "", ",", ",,", "n", "n,", "n,,", "n,,n=", "n,,n=user", "n,,n=user,r=", "n,,r=abc,n=user", "x,,n=user,r=abc", "n,b=x,n=user,r=abc",
-            "n,,n=us=er,r=abc", "n,,n=us=2Der,r=abc", "n,,n=user,r=a\u{7F}c", "nn,,n=user,r=abc", "p=,,n=user,r=abc", "n,a=,n=user,r=abc",
+            "", ",", ",,", "n", "n,", "n,,", "n,,n=", "n,,n=user", "n,,n=user,r=", "n,,r=abc,n=user", "x,,n=user,r=abc",
+            "n,b=x,n=user,r=abc",
+            "n,,n=us=er,r=abc", "n,,n=us=2Der,r=abc", "n,,n=user,r=a\u{7F}c", "nn,,n=user,r=abc", "p=,,n=user,r=abc",
+            "n,a=,n=user,r=abc",
             "n,,n=us\u{0}er,r=abc",
         ])
     func malformedFirst(_ message: String) {
@@ -183,14 +210,19 @@ func clientFinal(
     @Test("commas and equal signs in names are written as RFC 5802 §5.1 says; m= is refused")
     func names() {
         var session = SASLServerSession(mechanism: .scramSHA256, context: Vector.all[1].context())
-        #expect(session.start(initialResponse: Array("n,,n=a=2Cb=3Dc,r=x".utf8)) == .needCredentials(login: "a,b=c", authorizationID: ""))
+        #expect(
+            session.start(initialResponse: Array("n,,n=a=2Cb=3Dc,r=x".utf8))
+                == .needCredentials(login: "a,b=c", authorizationID: ""))
         var other = SASLServerSession(mechanism: .scramSHA256, context: Vector.all[1].context())
         #expect(other.start(initialResponse: Array("n,,m=x,n=a,r=x".utf8)) == .failed(.extensionUnsupported))
     }
 
     @Test(
         "malformed last messages fail",
-        arguments: ["", "c=biws", "c=biws,r=rOprNGfwEbeRWgbNEkqO,p=AAAA", "c=biws,p=AAAA", "c=!,r=x,p=AAAA", "c=biws,r=x,p=!!!!", "c=biws,r=x,p=AA"])
+        arguments: [
+            "", "c=biws", "c=biws,r=rOprNGfwEbeRWgbNEkqO,p=AAAA", "c=biws,p=AAAA", "c=!,r=x,p=AAAA",
+            "c=biws,r=x,p=!!!!", "c=biws,r=x,p=AA",
+        ])
     func malformedFinal(_ message: String) {
         let vector = Vector.all[1]
         var session = SASLServerSession(mechanism: .scramSHA256, context: vector.context())

@@ -21,7 +21,9 @@ import Testing
         driver.feed(".\r\nNOOP\r\n")
         #expect(driver.codes.suffix(2) == ["552/5.3.4", "250/2.0.0"])
         #expect(driver.refusals == [.tooLarge(limit: 10_000)])
-        driver.feed("MAIL FROM:<a@b.test>\r\nRCPT TO:<b@one.test>\r\nBDAT 20000 LAST\r\n" + String(repeating: "z", count: 20_000) + "NOOP\r\n")
+        driver.feed(
+            "MAIL FROM:<a@b.test>\r\nRCPT TO:<b@one.test>\r\nBDAT 20000 LAST\r\n"
+                + String(repeating: "z", count: 20_000) + "NOOP\r\n")
         #expect(driver.codes.suffix(2) == ["552/5.3.4", "250/2.0.0"])
     }
 
@@ -30,7 +32,8 @@ import Testing
         var limits = SMTPLimits()
         limits.maximumRecipients = 3
         let driver = SessionDriver(limits: limits)
-        driver.feed(TranscriptTests.envelope + String(repeating: "RCPT TO:<c@one.test>\r\n", count: 3) + "DATA\r\nx\r\n.\r\n")
+        driver.feed(
+            TranscriptTests.envelope + String(repeating: "RCPT TO:<c@one.test>\r\n", count: 3) + "DATA\r\nx\r\n.\r\n")
         #expect(driver.codes.suffix(5) == ["250/2.1.5", "250/2.1.5", "452/4.5.3", "354", "250/2.0.0"])
     }
 
@@ -40,7 +43,10 @@ import Testing
         limits.maximumErrors = 5
         let driver = SessionDriver(limits: limits)
         driver.feed(String(repeating: "XYZZY\r\n", count: 50))
-        #expect(driver.codes.dropFirst() == ["500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "421/4.7.0"])
+        #expect(
+            driver.codes.dropFirst() == [
+                "500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "500/5.5.1", "421/4.7.0",
+            ])
         #expect(driver.isClosed)
     }
 
@@ -85,7 +91,8 @@ import Testing
         let fits = SessionDriver(role: .submission)
         fits.feed("EHLO c.test\r\nAUTH PLAIN " + String(repeating: "AAAA", count: 2_000) + "\r\n")
         #expect(fits.codes.last == "535/5.7.8")
-        let input = Array(("EHLO c.test\r\nAUTH PLAIN " + String(repeating: "AAAA", count: 4_000) + "\r\nNOOP\r\n").utf8)
+        let input = Array(
+            ("EHLO c.test\r\nAUTH PLAIN " + String(repeating: "AAAA", count: 4_000) + "\r\nNOOP\r\n").utf8)
         let whole = SessionDriver(role: .submission)
         whole.feed(input)
         #expect(whole.codes.suffix(2) == ["500/5.5.6", "250/2.0.0"])
@@ -160,8 +167,10 @@ import Testing
         print("LimitTests.chunks seed \(seed)")
         var generator = SplitMix(state: seed)
         let input = Array(
-            (TranscriptTests.envelope + "DATA\r\nSubject: x\r\n\r\n..a\r\n\r\n.b\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@one.test>\r\nRCPT TO:<b@one.test>\r\n"
-                + "BDAT 7\r\nab\r\nc\r\nBDAT 0 LAST\r\nNOOP\r\nXYZZY\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@one.test>\r\nDATA\r\nx\ny\r\n.\r\nQUIT\r\n").utf8)
+            (TranscriptTests.envelope
+                + "DATA\r\nSubject: x\r\n\r\n..a\r\n\r\n.b\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@one.test>\r\nRCPT TO:<b@one.test>\r\n"
+                + "BDAT 7\r\nab\r\nc\r\nBDAT 0 LAST\r\nNOOP\r\nXYZZY\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@one.test>\r\nDATA\r\nx\ny\r\n.\r\nQUIT\r\n")
+                .utf8)
         let whole = SessionDriver()
         whole.feed(input)
         #expect(whole.messages.count == 2)

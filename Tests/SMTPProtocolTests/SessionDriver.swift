@@ -16,9 +16,11 @@ final class SessionDriver {
     private var hasBegun = false
 
     init(
-        role: SMTPServerSession.Role = .relay, limits: SMTPLimits = SMTPLimits(), canStartTLS: Bool = true, mechanisms: [String] = ["PLAIN"]
+        role: SMTPServerSession.Role = .relay, limits: SMTPLimits = SMTPLimits(), canStartTLS: Bool = true,
+        mechanisms: [String] = ["PLAIN"]
     ) {
-        session = SMTPServerSession(role: role, hostname: "mx.test", limits: limits, canStartTLS: canStartTLS, mechanisms: mechanisms)
+        session = SMTPServerSession(
+            role: role, hostname: "mx.test", limits: limits, canStartTLS: canStartTLS, mechanisms: mechanisms)
         output = String(decoding: session.greeting.bytes, as: UTF8.self)
     }
 
@@ -58,7 +60,8 @@ final class SessionDriver {
             case .sender(let path, _):
                 let reply =
                     path.text.hasPrefix("bad")
-                    ? SMTPReply(550, EnhancedStatus(5, 7, 1), "bad sender") : SMTPReply(250, EnhancedStatus(2, 1, 0), "Ok")
+                    ? SMTPReply(550, EnhancedStatus(5, 7, 1), "bad sender")
+                    : SMTPReply(250, EnhancedStatus(2, 1, 0), "Ok")
                 session.senderDecided(reply)
                 say(reply)
             case .recipient(let path):
@@ -99,10 +102,13 @@ final class SessionDriver {
 
     /// The codes of all replies, the last line of each: `250 2.1.0` as `250/2.1.0`.
     var codes: [String] {
-        output.replacing("<TLS>", with: "").replacing("<closed>", with: "").split(separator: "\r\n").compactMap { line in
+        output.replacing("<TLS>", with: "").replacing("<closed>", with: "").split(separator: "\r\n").compactMap {
+            line in
             guard line.count > 3, line.dropFirst(3).first == " " else { return nil }
             let words = line.split(separator: " ", maxSplits: 2)
-            let isEnhanced = words.count > 1 && words[1].split(separator: ".").count == 3 && words[1].allSatisfy { $0.isNumber || $0 == "." }
+            let isEnhanced =
+                words.count > 1 && words[1].split(separator: ".").count == 3
+                && words[1].allSatisfy { $0.isNumber || $0 == "." }
             return isEnhanced ? "\(words[0])/\(words[1])" : "\(words[0])"
         }
     }

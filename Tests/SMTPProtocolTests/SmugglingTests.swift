@@ -7,7 +7,10 @@ import Testing
 
     @Test(
         "A line end that is not CRLF does not end the message",
-        arguments: ["\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r\r\n.\r\r\n", "\n\n.\n\n", "\r\n.\r\r\n", "\n.\r", "\r\n\0.\r\n"])
+        arguments: [
+            "\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r\r\n.\r\r\n", "\n\n.\n\n", "\r\n.\r\r\n",
+            "\n.\r", "\r\n\0.\r\n",
+        ])
     func ends(end: String) {
         let driver = SessionDriver()
         driver.feed(TranscriptTests.envelope + "DATA\r\nreal" + end + Self.smuggled)
@@ -19,7 +22,9 @@ import Testing
         #expect(driver.output.contains("bare") || driver.output.contains("NUL"))
     }
 
-    @Test("A command line that ends with a bare LF or holds a bare CR ends the session", arguments: ["NOOP\nNOOP\r\n", "NO\rOP\r\nNOOP\r\n", "NOOP\r\r\n"])
+    @Test(
+        "A command line that ends with a bare LF or holds a bare CR ends the session",
+        arguments: ["NOOP\nNOOP\r\n", "NO\rOP\r\nNOOP\r\n", "NOOP\r\r\n"])
     func commands(input: String) {
         let driver = SessionDriver()
         driver.feed(input)

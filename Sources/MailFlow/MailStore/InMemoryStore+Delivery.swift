@@ -9,13 +9,17 @@ extension InMemoryStore: DeliveryStore {
             let size = Int64(message.content.size + recipient.prefix.count)
             let outcome = state.withLock { state -> (RecipientResult, MailboxKey?) in
                 guard let owner = state.accounts[recipient.account] else { return (.noSuchAccount, nil) }
-                if message.enforcesQuota, let quota = owner.quota, owner.usedBytes + size > quota { return (.overQuota, nil) }
+                if message.enforcesQuota, let quota = owner.quota, owner.usedBytes + size > quota {
+                    return (.overQuota, nil)
+                }
                 let name = InMemoryStore.canonical(recipient.mailbox)
-                guard let id = owner.id(of: name) ?? owner.id(of: "INBOX"), let mailboxName = owner.mailboxes[id]?.name else {
+                guard let id = owner.id(of: name) ?? owner.id(of: "INBOX"), let mailboxName = owner.mailboxes[id]?.name
+                else {
                     return (.noSuchAccount, nil)
                 }
                 let key = MailboxKey(account: recipient.account, mailbox: id)
-                let stored = StoredMessage(summary: message.summary, prefix: recipient.prefix, blob: message.content.memory)
+                let stored = StoredMessage(
+                    summary: message.summary, prefix: recipient.prefix, blob: message.content.memory)
                 let added = try? state.withMailbox(key) { mailbox throws(StoreError) in
                     mailbox.add(stored, bits: 0, modSeq: mailbox.nextModSeq(), internalDate: message.internalDate)
                 }

@@ -23,7 +23,9 @@ extension InMemoryStore: DirectoryStore {
     public func entry(localPart: String, domain: Domain) -> AddressEntry? {
         let name = InMemoryStore.folded(localPart, domain)
         return state.withLock { state in
-            if let id = state.directory.byAddress[name], let account = state.directory.accounts[id] { return .account(id, account.address) }
+            if let id = state.directory.byAddress[name], let account = state.directory.accounts[id] {
+                return .account(id, account.address)
+            }
             return state.directory.aliases[name].map { .alias($0.targets) }
         }
     }
@@ -45,7 +47,8 @@ extension InMemoryStore: DirectoryStore {
             for _ in 0...state.directory.aliases.count {
                 let names = Set(reached.map(InMemoryStore.folded))
                 let more = state.directory.aliases.values.filter { alias in
-                    !names.contains(InMemoryStore.folded(alias.address)) && alias.targets.contains { names.contains(InMemoryStore.folded($0)) }
+                    !names.contains(InMemoryStore.folded(alias.address))
+                        && alias.targets.contains { names.contains(InMemoryStore.folded($0)) }
                 }
                 if more.isEmpty { break }
                 reached += more.map(\.address)
@@ -54,7 +57,9 @@ extension InMemoryStore: DirectoryStore {
         }
     }
 
-    public func credentialGeneration(of account: AccountID) -> Int64 { state.withLock { $0.directory.generations[account] ?? 0 } }
+    public func credentialGeneration(of account: AccountID) -> Int64 {
+        state.withLock { $0.directory.generations[account] ?? 0 }
+    }
 
     public func credentials(of account: AccountID) async throws(StoreError) -> [Credential] {
         state.withLock { $0.directory.credentials[account] ?? [] }
@@ -65,9 +70,13 @@ extension InMemoryStore: DirectoryStore {
         let ids = state.withLock { $0.directory.accounts.keys.sorted() }
         return ids.compactMap { account($0) }
     }
-    public func aliases() -> [(address: EmailAddress, targets: [EmailAddress])] { state.withLock { Array($0.directory.aliases.values) } }
+    public func aliases() -> [(address: EmailAddress, targets: [EmailAddress])] {
+        state.withLock { Array($0.directory.aliases.values) }
+    }
 
-    public func putDomain(_ domain: LocalDomain) async throws(StoreError) { state.withLock { $0.directory.domains[domain.domain] = domain } }
+    public func putDomain(_ domain: LocalDomain) async throws(StoreError) {
+        state.withLock { $0.directory.domains[domain.domain] = domain }
+    }
 
     public func removeDomain(_ domain: Domain) async throws(StoreError) {
         try state.withLock { state throws(StoreError) in
@@ -92,7 +101,8 @@ extension InMemoryStore: DirectoryStore {
                 let id = AccountID(state.directory.nextAccount)
                 state.directory.nextAccount += 1
                 state.directory.accounts[id] = Account(
-                    id: id, address: new.address, displayName: new.displayName, quota: new.quota, usedBytes: 0, usedMessages: 0,
+                    id: id, address: new.address, displayName: new.displayName, quota: new.quota, usedBytes: 0,
+                    usedMessages: 0,
                     isAdministrator: new.isAdministrator, isSuspended: false)
                 state.directory.byAddress[InMemoryStore.folded(new.address)] = id
                 state.directory.credentials[id] = new.credential.map { [$0] } ?? []
@@ -160,7 +170,9 @@ extension InMemoryStore: DirectoryStore {
 
     public func noteUse(ofCredential number: Int64, of account: AccountID, at instant: Instant) {
         state.withLock { state in
-            guard let place = state.directory.credentials[account]?.firstIndex(where: { $0.number == number }) else { return }
+            guard let place = state.directory.credentials[account]?.firstIndex(where: { $0.number == number }) else {
+                return
+            }
             state.directory.credentials[account]?[place].lastUsedAt = instant
         }
     }

@@ -6,14 +6,18 @@ extension InMemoryStore: MailboxStore {
         try state.withLock { state throws(StoreError) in
             let owner = try state.account(account)
             return owner.mailboxes.map { owner.info($0.key, $0.value, account: account) }
-                .sorted { left, right in (left.name != "INBOX" ? 1 : 0, left.name) < (right.name != "INBOX" ? 1 : 0, right.name) }
+                .sorted { left, right in
+                    (left.name != "INBOX" ? 1 : 0, left.name) < (right.name != "INBOX" ? 1 : 0, right.name)
+                }
         }
     }
 
     public func mailbox(named name: String, of account: AccountID) async throws(StoreError) -> MailboxInfo {
         try state.withLock { state throws(StoreError) in
             let owner = try state.account(account)
-            guard let id = owner.id(of: InMemoryStore.canonical(name)), let mailbox = owner.mailboxes[id] else { throw .noSuchMailbox }
+            guard let id = owner.id(of: InMemoryStore.canonical(name)), let mailbox = owner.mailboxes[id] else {
+                throw .noSuchMailbox
+            }
             return owner.info(id, mailbox, account: account)
         }
     }
@@ -25,7 +29,9 @@ extension InMemoryStore: MailboxStore {
         }
     }
 
-    public func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError) -> MailboxInfo {
+    public func createMailbox(named name: String, of account: AccountID, use: SpecialUse?) async throws(StoreError)
+        -> MailboxInfo
+    {
         try state.withLock { state throws(StoreError) in
             let name = try InMemoryStore.checked(name)
             var owner = try state.account(account)
@@ -108,12 +114,15 @@ extension InMemoryStore: MailboxStore {
         try state.withLock { state throws(StoreError) in try state.mailbox(key).index }
     }
 
-    public func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError) -> MailboxChanges {
+    public func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError)
+        -> MailboxChanges
+    {
         try state.withLock { state throws(StoreError) in
             let mailbox = try state.mailbox(key)
             let index = mailbox.index
             var changes = MailboxChanges(
-                highestModSeq: index.highestModSeq, uidNext: index.uidNext, messages: index.count, keywords: index.keywords)
+                highestModSeq: index.highestModSeq, uidNext: index.uidNext, messages: index.count,
+                keywords: index.keywords)
             for position in index.uids.indices {
                 if index.uids[position] >= knownUIDNext {
                     changes.added.append(index[position])
@@ -126,7 +135,9 @@ extension InMemoryStore: MailboxStore {
         }
     }
 
-    public func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(uid: UInt32, summary: StoredSummary)] {
+    public func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, summary: StoredSummary
+    )] {
         try state.withLock { state throws(StoreError) in
             let mailbox = try state.mailbox(key)
             return uids.compactMap { uid in mailbox.messages[uid].map { (uid, $0.summary) } }
@@ -134,12 +145,15 @@ extension InMemoryStore: MailboxStore {
     }
 
     public func scanSummaries(
-        in key: MailboxKey, range: ClosedRange<UInt32>, _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
+        in key: MailboxKey, range: ClosedRange<UInt32>,
+        _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
     ) async throws(StoreError) {
         let mailbox = try state.withLock { state throws(StoreError) in try state.mailbox(key) }
         let uids = mailbox.index.uids.filter { range.contains($0) }
         for start in stride(from: 0, to: uids.count, by: 256) {
-            let batch = uids[start..<min(start + 256, uids.count)].compactMap { uid in mailbox.messages[uid].map { (uid, $0.summary) } }
+            let batch = uids[start..<min(start + 256, uids.count)].compactMap { uid in
+                mailbox.messages[uid].map { (uid, $0.summary) }
+            }
             guard body(batch) else { return }
         }
     }
@@ -171,18 +185,24 @@ extension InMemoryStore: MailboxStore {
 
     // MARK: Names
 
-    static func canonical(_ name: String) -> String { name.utf8.count == 5 && name.uppercased() == "INBOX" ? "INBOX" : name }
+    static func canonical(_ name: String) -> String {
+        name.utf8.count == 5 && name.uppercased() == "INBOX" ? "INBOX" : name
+    }
 
     static func checked(_ name: String) throws(StoreError) -> String {
         let name = canonical(name)
         guard !name.isEmpty else { throw .invalidName(reason: "it is empty") }
-        guard name.utf8.count <= maximumNameLength else { throw .invalidName(reason: "it is longer than \(maximumNameLength) octets") }
+        guard name.utf8.count <= maximumNameLength else {
+            throw .invalidName(reason: "it is longer than \(maximumNameLength) octets")
+        }
         guard name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }) else {
             throw .invalidName(reason: "it holds a control character")
         }
         let levels = name.split(separator: "/", omittingEmptySubsequences: false)
         guard levels.allSatisfy({ !$0.isEmpty }) else { throw .invalidName(reason: "a level is empty") }
-        guard levels.count <= maximumDepth else { throw .invalidName(reason: "it has more than \(maximumDepth) levels") }
+        guard levels.count <= maximumDepth else {
+            throw .invalidName(reason: "it has more than \(maximumDepth) levels")
+        }
         return name
     }
 }
@@ -198,7 +218,9 @@ extension InMemoryStore.State {
         }
     }
 
-    mutating func addWithParents(_ name: String, use: SpecialUse?, to owner: inout InMemoryStore.AccountState) -> MailboxID {
+    mutating func addWithParents(_ name: String, use: SpecialUse?, to owner: inout InMemoryStore.AccountState)
+        -> MailboxID
+    {
         addParents(of: name, to: &owner)
         let id = owner.add(name, use: use, uidValidity: nextUIDValidity)
         nextUIDValidity += 1

@@ -35,7 +35,9 @@ func sha256(_ message: [UInt8]) -> [UInt8] {
     padded.append(0x80)
     while padded.count % 64 != 56 { padded.append(0) }
     let bits = UInt64(message.count) &* 8
-    for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+    for shift in stride(from: 56, through: 0, by: -8) {
+        padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+    }
 
     func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value >> count | value << (32 - count) }
     var schedule = [UInt32](repeating: 0, count: 64)
@@ -43,7 +45,8 @@ func sha256(_ message: [UInt8]) -> [UInt8] {
         for index in 0..<16 {
             let at = block + index * 4
             schedule[index] =
-                UInt32(padded[at]) << 24 | UInt32(padded[at + 1]) << 16 | UInt32(padded[at + 2]) << 8 | UInt32(padded[at + 3])
+                UInt32(padded[at]) << 24 | UInt32(padded[at + 1]) << 16 | UInt32(padded[at + 2]) << 8
+                | UInt32(padded[at + 3])
         }
         for index in 16..<64 {
             let first = schedule[index - 15]

@@ -24,7 +24,9 @@ extension InMemoryStore {
                 }
                 return AppendResult(uidValidity: mailbox.uidValidity, uids: uids)
             }
-            state.count(messages: messages.count, bytes: messages.reduce(0) { $0 + Int64($1.content.size) }, account: key.account)
+            state.count(
+                messages: messages.count, bytes: messages.reduce(0) { $0 + Int64($1.content.size) },
+                account: key.account)
             return result
         }
         notify([key])
@@ -43,7 +45,9 @@ extension InMemoryStore {
         return result
     }
 
-    public func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+    public func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError)
+        -> CopyResult
+    {
         let result = try state.withLock { state throws(StoreError) in
             try state.copy(from: key, uids: uids, to: destination, checksQuota: true)
         }
@@ -51,7 +55,9 @@ extension InMemoryStore {
         return result
     }
 
-    public func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult {
+    public func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError)
+        -> CopyResult
+    {
         let result = try state.withLock { state throws(StoreError) in
             let result = try state.copy(from: key, uids: uids, to: destination, checksQuota: false)
             _ = try state.remove(result.sourceUIDs, from: key, keeping: nil)
@@ -66,7 +72,9 @@ extension InMemoryStore {
         let result = try state.withLock { state throws(StoreError) in
             let index = try state.mailbox(key).index
             let wanted = uids.map { Set($0) }
-            let marked = index.uids.indices.filter { index.flags[$0] & Flags.deleted.rawValue != 0 }.map { index.uids[$0] }
+            let marked = index.uids.indices.filter { index.flags[$0] & Flags.deleted.rawValue != 0 }.map {
+                index.uids[$0]
+            }
             return try state.remove(marked.filter { wanted?.contains($0) ?? true }, from: key, keeping: moment)
         }
         if !result.uids.isEmpty { notify([key]) }
@@ -75,7 +83,8 @@ extension InMemoryStore {
 
     public func remove(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> ExpungeResult {
         let moment = now()
-        let result = try state.withLock { state throws(StoreError) in try state.remove(uids, from: key, keeping: moment) }
+        let result = try state.withLock { state throws(StoreError) in try state.remove(uids, from: key, keeping: moment)
+        }
         if !result.uids.isEmpty { notify([key]) }
         return result
     }
@@ -93,11 +102,13 @@ extension InMemoryStore {
                 let owner = try state.account(account)
                 guard let place = owner.expunged.firstIndex(where: { $0.message == message }) else { continue }
                 let kept = owner.expunged[place]
-                guard let target = owner.mailboxes[message.mailbox] != nil ? message.mailbox : owner.id(of: "INBOX") else { continue }
+                guard let target = owner.mailboxes[message.mailbox] != nil ? message.mailbox : owner.id(of: "INBOX")
+                else { continue }
                 let key = MailboxKey(account: account, mailbox: target)
                 try state.withMailbox(key) { mailbox throws(StoreError) in
                     let bits = try mailbox.bits(of: kept.flags, adding: true) & ~Flags.deleted.rawValue
-                    _ = mailbox.add(kept.content, bits: bits, modSeq: mailbox.nextModSeq(), internalDate: kept.entry.internalDate)
+                    _ = mailbox.add(
+                        kept.content, bits: bits, modSeq: mailbox.nextModSeq(), internalDate: kept.entry.internalDate)
                 }
                 state.count(messages: 1, bytes: Int64(kept.entry.size), account: account)
                 state.accounts[account]?.expunged.remove(at: place)
@@ -143,7 +154,8 @@ extension InMemoryStore.Mailbox {
             index.modSeqs[position] = number
         }
         let result = FlagChangeResult(
-            messages: positions.map { index[$0] }, modified: modified, highestModSeq: index.highestModSeq, keywords: index.keywords)
+            messages: positions.map { index[$0] }, modified: modified, highestModSeq: index.highestModSeq,
+            keywords: index.keywords)
         return (result, modSeq != nil)
     }
 }
@@ -191,7 +203,9 @@ extension InMemoryStore.State {
     }
 
     /// Removes `uids`. With a moment, the messages can be brought back.
-    mutating func remove(_ uids: [UInt32], from key: MailboxKey, keeping moment: Instant?) throws(StoreError) -> ExpungeResult {
+    mutating func remove(_ uids: [UInt32], from key: MailboxKey, keeping moment: Instant?) throws(StoreError)
+        -> ExpungeResult
+    {
         var removed: [InMemoryStore.Removed] = []
         var name = ""
         let result = try withMailbox(key) { mailbox throws(StoreError) in
@@ -200,9 +214,13 @@ extension InMemoryStore.State {
             guard !present.isEmpty else { return ExpungeResult(uids: [], highestModSeq: mailbox.index.highestModSeq) }
             let modSeq = mailbox.nextModSeq()
             for uid in present {
-                guard let position = mailbox.index.position(of: uid), let content = mailbox.messages[uid] else { continue }
+                guard let position = mailbox.index.position(of: uid), let content = mailbox.messages[uid] else {
+                    continue
+                }
                 let entry = mailbox.index[position]
-                removed.append(InMemoryStore.Removed(entry: entry, content: content, flags: mailbox.names(of: entry.flags.rawValue)))
+                removed.append(
+                    InMemoryStore.Removed(
+                        entry: entry, content: content, flags: mailbox.names(of: entry.flags.rawValue)))
                 mailbox.remove(at: position, modSeq: modSeq)
             }
             return ExpungeResult(uids: present, highestModSeq: mailbox.index.highestModSeq)
@@ -211,7 +229,8 @@ extension InMemoryStore.State {
         guard let moment else { return result }
         for message in removed {
             let listed = ExpungedMessage(
-                mailboxName: name, mailbox: key.mailbox, uid: message.entry.uid, expungedAt: moment, size: message.entry.size,
+                mailboxName: name, mailbox: key.mailbox, uid: message.entry.uid, expungedAt: moment,
+                size: message.entry.size,
                 subject: message.content.summary.subject, from: message.content.summary.from)
             accounts[key.account]?.expunged.append((listed, message.content, message.entry, message.flags))
         }

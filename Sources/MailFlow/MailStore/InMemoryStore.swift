@@ -61,7 +61,9 @@ public final class InMemoryStore: Sendable {
 
     /// Calls the watchers of `keys`, outside the lock.
     func notify(_ keys: [MailboxKey]) {
-        let watchers = state.withLock { state in keys.flatMap { key in state.watchers[key].map { Array($0.values) } ?? [] } }
+        let watchers = state.withLock { state in
+            keys.flatMap { key in state.watchers[key].map { Array($0.values) } ?? [] }
+        }
         for watcher in watchers { watcher() }
     }
 }
@@ -113,10 +115,13 @@ extension InMemoryStore.AccountState {
     func info(_ id: MailboxID, _ mailbox: InMemoryStore.Mailbox, account: AccountID) -> MailboxInfo {
         let index = mailbox.index
         return MailboxInfo(
-            key: MailboxKey(account: account, mailbox: id), name: mailbox.name, uidValidity: mailbox.uidValidity, uidNext: index.uidNext,
+            key: MailboxKey(account: account, mailbox: id), name: mailbox.name, uidValidity: mailbox.uidValidity,
+            uidNext: index.uidNext,
             highestModSeq: index.highestModSeq, messages: index.count,
-            unseen: index.flags.count { $0 & Flags.seen.rawValue == 0 }, deleted: index.flags.count { $0 & Flags.deleted.rawValue != 0 },
-            size: index.sizes.reduce(0) { $0 + Int64($1) }, subscribed: subscriptions.contains(mailbox.name), specialUse: mailbox.use,
+            unseen: index.flags.count { $0 & Flags.seen.rawValue == 0 },
+            deleted: index.flags.count { $0 & Flags.deleted.rawValue != 0 },
+            size: index.sizes.reduce(0) { $0 + Int64($1) }, subscribed: subscriptions.contains(mailbox.name),
+            specialUse: mailbox.use,
             keywords: index.keywords)
     }
 }
@@ -145,11 +150,15 @@ extension InMemoryStore.Mailbox {
 
     func names(of bits: UInt64) -> NamedFlags {
         let flags = Flags(rawValue: bits)
-        return NamedFlags(system: flags, keywords: flags.keywordIndices.compactMap { $0 < index.keywords.count ? index.keywords[$0] : nil })
+        return NamedFlags(
+            system: flags,
+            keywords: flags.keywordIndices.compactMap { $0 < index.keywords.count ? index.keywords[$0] : nil })
     }
 
     /// Puts a message at the end. Returns its UID.
-    mutating func add(_ message: InMemoryStore.StoredMessage, bits: UInt64, modSeq: Int64, internalDate: Instant) -> UInt32 {
+    mutating func add(_ message: InMemoryStore.StoredMessage, bits: UInt64, modSeq: Int64, internalDate: Instant)
+        -> UInt32
+    {
         let uid = index.uidNext
         index.uidNext += 1
         index.uids.append(uid)

@@ -36,7 +36,8 @@ public enum POP3Command: Sendable, Hashable {
     /// Reads a line without its end. Keywords are read in any case, arguments stand behind one space (RFC 1939 §3).
     public init(_ line: [UInt8]) throws(Malformed) {
         let space = line.firstIndex(of: ASCII.space)
-        let keyword = String(decoding: line[..<(space ?? line.count)].prefix(16).map { ASCII.uppercased($0) }, as: UTF8.self)
+        let keyword = String(
+            decoding: line[..<(space ?? line.count)].prefix(16).map { ASCII.uppercased($0) }, as: UTF8.self)
         let rest = space.map { line[($0 + 1)...] } ?? []
         guard keyword == "AUTH" || line.count <= POP3Limits.commandLine else { throw .tooLong }
         switch keyword {
@@ -44,7 +45,8 @@ public enum POP3Command: Sendable, Hashable {
             // A name may hold spaces; the line's last ones are a client's mistake.
             let name = rest.drop { $0 == ASCII.space }.reversed().drop { $0 == ASCII.space }.reversed()
             guard !name.isEmpty, name.count <= POP3Limits.userName else { throw .arguments }
-            guard name.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), let text = String(validating: name, as: UTF8.self) else { throw .encoding }
+            guard name.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), let text = String(validating: name, as: UTF8.self)
+            else { throw .encoding }
             self = .user(text)
         case "PASS":
             // RFC 1939 §7: spaces are part of the password.

@@ -75,7 +75,8 @@ public enum POP3HeaderDowngrade {
 
     private static func isBreak(_ byte: UInt8) -> Bool {
         switch byte {
-        case ASCII.space, ASCII.tab, ASCII.carriageReturn, ASCII.lineFeed, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("),
+        case ASCII.space, ASCII.tab, ASCII.carriageReturn, ASCII.lineFeed, UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "("),
             UInt8(ascii: ")"), UInt8(ascii: ","), UInt8(ascii: "\""):
             true
         default: false

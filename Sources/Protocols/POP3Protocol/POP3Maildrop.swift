@@ -72,7 +72,11 @@ struct POP3Listing: Sendable, Hashable {
             let place = next
             next += 1
             guard maildrop.place(place + 1) != nil else { continue }
-            if isUniqueIDs { maildrop.appendUniqueID(place: place, to: &piece) } else { maildrop.appendSize(place: place, to: &piece) }
+            if isUniqueIDs {
+                maildrop.appendUniqueID(place: place, to: &piece)
+            } else {
+                maildrop.appendSize(place: place, to: &piece)
+            }
             piece.append(ASCII.carriageReturn)
             piece.append(ASCII.lineFeed)
         }

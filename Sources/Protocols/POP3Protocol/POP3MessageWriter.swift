@@ -105,7 +105,9 @@ public struct POP3MessageWriter: Sendable {
                 }
             }
             // The rest is the beginning of a line. A CR alone may still become an empty line.
-            if from < bytes.count { isLineEmpty = isLineEmpty && bytes.count == from + 1 && bytes[from] == ASCII.carriageReturn }
+            if from < bytes.count {
+                isLineEmpty = isLineEmpty && bytes.count == from + 1 && bytes[from] == ASCII.carriageReturn
+            }
             return bytes.count
         }
     }

@@ -156,7 +156,9 @@ public struct POP3ServerSession: ~Copyable {
             state = .checking
             return .startExchange(mechanism: mechanism, initialResponse: initialResponse)
         case .authList:
-            return .reply(reply("+OK Mechanisms follow") + options.mechanisms.flatMap { Array("\($0)\r\n".utf8) } + Array(".\r\n".utf8))
+            return .reply(
+                reply("+OK Mechanisms follow") + options.mechanisms.flatMap { Array("\($0)\r\n".utf8) }
+                    + Array(".\r\n".utf8))
         case .utf8:
             isUTF8 = true
             return .reply(reply("+OK UTF8 enabled"))
@@ -174,7 +176,8 @@ public struct POP3ServerSession: ~Copyable {
         case .list(nil), .uidl(nil):
             let isUniqueIDs = command == .uidl(nil)
             state = .transaction(POP3Listing(isUniqueIDs: isUniqueIDs))
-            return .listing(isUniqueIDs ? reply("+OK") : reply("+OK \(maildrop.count) messages (\(maildrop.octets) octets)"))
+            return .listing(
+                isUniqueIDs ? reply("+OK") : reply("+OK \(maildrop.count) messages (\(maildrop.octets) octets)"))
         case .list(let number?):
             return one(number) { $0.appendSize(place: $1, to: &$2) }
         case .uidl(let number?):
@@ -227,7 +230,10 @@ public struct POP3ServerSession: ~Copyable {
 
     /// RFC 2449 §5, with the tags of RFC 2449 §6, 2595 §4, 3206, 5034 §6, 6856 §2.
     private func capabilities() -> [UInt8] {
-        var lines = ["+OK Capability list follows", "TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "UTF8 USER"]
+        var lines = [
+            "+OK Capability list follows", "TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER",
+            "UTF8 USER",
+        ]
         if options.allowsPlaintext { lines.append("USER") }
         if !options.mechanisms.isEmpty { lines.append("SASL " + options.mechanisms.joined(separator: " ")) }
         if options.canStartTLS { lines.append("STLS") }

@@ -31,7 +31,8 @@ public struct SASLServerSession: ~Copyable {
         case .plain: state = .plain
         case .login: state = .loginName
         case .scramSHA1, .scramSHA1Plus, .scramSHA256, .scramSHA256Plus:
-            state = .scram(SCRAMServerExchange(hash: mechanism.hash ?? .sha256, isPlus: mechanism.bindsChannel, context: context))
+            state = .scram(
+                SCRAMServerExchange(hash: mechanism.hash ?? .sha256, isPlus: mechanism.bindsChannel, context: context))
         }
         if let initialResponse { return respond(initialResponse) }
         return .challenge(mechanism == .login ? SASLServerSession.userNamePrompt : [])
@@ -48,7 +49,9 @@ public struct SASLServerSession: ~Copyable {
             return plain(bytes)
         case .loginName:
             guard bytes.count <= SASLLimits.name else { return fail(.tooLong) }
-            guard let name = SASLText.string(bytes), !name.isEmpty else { return fail(.malformed(rule: "a login name in UTF-8")) }
+            guard let name = SASLText.string(bytes), !name.isEmpty else {
+                return fail(.malformed(rule: "a login name in UTF-8"))
+            }
             state = .loginPassword(name: name)
             return .challenge(SASLServerSession.passwordPrompt)
         case .loginPassword(let name):
@@ -93,10 +96,14 @@ public struct SASLServerSession: ~Copyable {
     private func plain(_ bytes: [UInt8]) -> SASLStep {
         let parts = bytes.split(separator: 0, maxSplits: 3, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return .failed(.malformed(rule: "authzid NUL authcid NUL passwd (RFC 4616 §2)")) }
-        guard parts[0].count <= SASLLimits.name, parts[1].count <= SASLLimits.name, parts[2].count <= SASLLimits.password else {
+        guard parts[0].count <= SASLLimits.name, parts[1].count <= SASLLimits.name,
+            parts[2].count <= SASLLimits.password
+        else {
             return .failed(.tooLong)
         }
-        guard let authorizationID = SASLText.string(parts[0]), let login = SASLText.string(parts[1]), !login.isEmpty, !parts[2].isEmpty else {
+        guard let authorizationID = SASLText.string(parts[0]), let login = SASLText.string(parts[1]), !login.isEmpty,
+            !parts[2].isEmpty
+        else {
             return .failed(.malformed(rule: "a login name and a password in UTF-8 (RFC 4616 §2)"))
         }
         return .verifyPassword(login: login, authorizationID: authorizationID, Secret(Array(parts[2])))

@@ -97,7 +97,10 @@ public struct SASLContext: Sendable {
     /// The iteration count of decoys: what real credentials have.
     public var decoyIterations: Int
 
-    public init(serverNonce: [UInt8], channelBinding: [UInt8]?, offeredChannelBinding: Bool, decoySecret: Secret, decoyIterations: Int) {
+    public init(
+        serverNonce: [UInt8], channelBinding: [UInt8]?, offeredChannelBinding: Bool, decoySecret: Secret,
+        decoyIterations: Int
+    ) {
         self.serverNonce = serverNonce
         self.channelBinding = channelBinding
         self.offeredChannelBinding = offeredChannelBinding

@@ -20,7 +20,9 @@ public enum SASLprep {
             }
         }
         let normalized = String(mapped).precomposedStringWithCompatibilityMapping
-        guard !normalized.unicodeScalars.isEmpty, !normalized.unicodeScalars.contains(where: isProhibited) else { return nil }
+        guard !normalized.unicodeScalars.isEmpty, !normalized.unicodeScalars.contains(where: isProhibited) else {
+            return nil
+        }
         return normalized
     }
 

@@ -26,7 +26,9 @@ struct SCRAMClientFirst {
         case UInt8(ascii: "n") where parts[0].count == 1: binding = .unsupported
         case UInt8(ascii: "y") where parts[0].count == 1: binding = .notOffered
         case UInt8(ascii: "p"):
-            guard parts[0].starts(with: "p=".utf8), let name = SASLText.string(parts[0].dropFirst(2)), !name.isEmpty, name.utf8.count <= 64 else {
+            guard parts[0].starts(with: "p=".utf8), let name = SASLText.string(parts[0].dropFirst(2)), !name.isEmpty,
+                name.utf8.count <= 64
+            else {
                 throw .malformed(rule: "cb-name (RFC 5802 §7)")
             }
             binding = .used(name)
@@ -42,13 +44,17 @@ struct SCRAMClientFirst {
         bare = Array(parts[2])
         let fields = parts[2].split(separator: UInt8(ascii: ","), maxSplits: 2, omittingEmptySubsequences: false)
         if fields[0].starts(with: "m=".utf8) { throw .extensionUnsupported }
-        guard fields.count >= 2, fields[0].starts(with: "n=".utf8) else { throw .malformed(rule: "username (RFC 5802 §7)") }
+        guard fields.count >= 2, fields[0].starts(with: "n=".utf8) else {
+            throw .malformed(rule: "username (RFC 5802 §7)")
+        }
         login = try SCRAMClientFirst.saslName(fields[0].dropFirst(2))
         guard fields[1].starts(with: "r=".utf8) else { throw .malformed(rule: "nonce (RFC 5802 §7)") }
         nonce = Array(fields[1].dropFirst(2))
         guard nonce.count <= SASLLimits.nonce else { throw .tooLong }
         // `printable` without the comma, at which was split already.
-        guard !nonce.isEmpty, nonce.allSatisfy({ $0 >= 0x21 && $0 <= 0x7E }) else { throw .malformed(rule: "printable nonce (RFC 5802 §7)") }
+        guard !nonce.isEmpty, nonce.allSatisfy({ $0 >= 0x21 && $0 <= 0x7E }) else {
+            throw .malformed(rule: "printable nonce (RFC 5802 §7)")
+        }
     }
 
     /// RFC 5802 §5.1: `=2C` and `=3D`; another `=` fails.
@@ -73,7 +79,9 @@ struct SCRAMClientFirst {
                 index += 1
             }
         }
-        guard let text = SASLText.string(name), !text.isEmpty else { throw .malformed(rule: "saslname in UTF-8 (RFC 5802 §7)") }
+        guard let text = SASLText.string(name), !text.isEmpty else {
+            throw .malformed(rule: "saslname in UTF-8 (RFC 5802 §7)")
+        }
         return text
     }
 }
@@ -87,7 +95,9 @@ struct SCRAMClientFinal {
     var withoutProof: [UInt8]
 
     init(_ bytes: [UInt8]) throws(SASLFailure) {
-        guard let comma = bytes.lastIndex(of: UInt8(ascii: ",")) else { throw .malformed(rule: "client-final-message (RFC 5802 §7)") }
+        guard let comma = bytes.lastIndex(of: UInt8(ascii: ",")) else {
+            throw .malformed(rule: "client-final-message (RFC 5802 §7)")
+        }
         withoutProof = Array(bytes[..<comma])
         let last = bytes[(comma + 1)...]
         guard last.starts(with: "p=".utf8), let proof = SCRAMBase64.decode(last.dropFirst(2)) else {
@@ -96,7 +106,9 @@ struct SCRAMClientFinal {
         self.proof = proof
         // Extensions behind the nonce are allowed and signed, and have no meaning that we know.
         let fields = bytes[..<comma].split(separator: UInt8(ascii: ","), maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count >= 2, fields[0].starts(with: "c=".utf8), let binding = SCRAMBase64.decode(fields[0].dropFirst(2)) else {
+        guard fields.count >= 2, fields[0].starts(with: "c=".utf8),
+            let binding = SCRAMBase64.decode(fields[0].dropFirst(2))
+        else {
             throw .malformed(rule: "channel-binding (RFC 5802 §7)")
         }
         channelBinding = binding

@@ -50,7 +50,9 @@ struct SCRAMServerExchange {
     }
 
     mutating func provide(_ credentials: [SCRAMCredential]) -> SASLStep {
-        guard case .credentials(let message) = state else { return fail(.malformed(rule: "a question for credentials")) }
+        guard case .credentials(let message) = state else {
+            return fail(.malformed(rule: "a question for credentials"))
+        }
         let usable = credentials.filter { $0.salt == credentials[0].salt && $0.iterations == credentials[0].iterations }
         let salt = usable.first?.salt ?? decoySalt(for: message.login)
         let iterations = usable.first?.iterations ?? context.decoyIterations
@@ -63,7 +65,9 @@ struct SCRAMServerExchange {
     private mutating func clientFinal(_ bytes: [UInt8], _ first: First) -> SASLStep {
         let final: SCRAMClientFinal
         do { final = try SCRAMClientFinal(bytes) } catch { return fail(error) }
-        guard final.nonce == first.message.nonce + context.serverNonce else { return fail(.malformed(rule: "our nonce (RFC 5802 §5.1)")) }
+        guard final.nonce == first.message.nonce + context.serverNonce else {
+            return fail(.malformed(rule: "our nonce (RFC 5802 §5.1)"))
+        }
         var binding = first.message.gs2Header
         if case .used = first.message.binding { binding += context.channelBinding ?? [] }
         guard isEqualInConstantTime(final.channelBinding, binding) else { return fail(.channelBindingMismatch) }
@@ -73,7 +77,9 @@ struct SCRAMServerExchange {
         let decoy = SCRAMCredential(number: -1, salt: [], iterations: 1, storedKey: hash.digest(message), serverKey: [])
         let candidates = first.credentials.isEmpty ? [decoy] : first.credentials
         var match: SCRAMCredential?
-        for candidate in candidates where hash.proves(final.proof, storedKey: candidate.storedKey, message: message) { match = candidate }
+        for candidate in candidates where hash.proves(final.proof, storedKey: candidate.storedKey, message: message) {
+            match = candidate
+        }
         guard let match, !first.credentials.isEmpty else { return fail(.wrongProof) }
         state = .acknowledgement(
             login: first.message.login, authorizationID: first.message.authorizationID, credentialNumber: match.number)
@@ -100,7 +106,8 @@ struct SCRAMServerExchange {
 
     /// The same each time for one name, and random to those who do not know the secret: asking tells nothing.
     private func decoySalt(for login: String) -> [UInt8] {
-        let code = SCRAMHash.sha256.authenticate(Array("\(hash)/\(login.lowercased())".utf8), key: context.decoySecret.exposed)
+        let code = SCRAMHash.sha256.authenticate(
+            Array("\(hash)/\(login.lowercased())".utf8), key: context.decoySecret.exposed)
         return Array(code.prefix(SCRAMParameters.saltSize))
     }
 

@@ -29,7 +29,8 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: "martlet \(Version.text)",
         subcommands: [
-            ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self, AliasCommand.self, MessageCommand.self,
+            ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self, AliasCommand.self,
+            MessageCommand.self,
             ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StatusCommand.self, ConfigCommand.self,
         ])
 

@@ -15,7 +15,8 @@ enum Argon2 {
     static func hash(_ password: Secret, salt: [UInt8]) -> String? {
         var encoded = [CChar](repeating: 0, count: maximumEncoded)
         let status = argon2id_hash_encoded(
-            passes, memoryKiB, lanes, password.exposed, password.exposed.count, salt, salt.count, hashSize, &encoded, encoded.count)
+            passes, memoryKiB, lanes, password.exposed, password.exposed.count, salt, salt.count, hashSize, &encoded,
+            encoded.count)
         guard status == ARGON2_OK.rawValue else { return nil }
         return String(decoding: encoded.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

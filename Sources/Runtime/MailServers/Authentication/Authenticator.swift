@@ -62,7 +62,9 @@ public final class Authenticator: Sendable {
     }
 
     /// Whether a password may come in the clear: IMAP LOGIN, POP3 USER and PASS, PLAIN, LOGIN.
-    public func allowsPlaintext(isTLS: Bool, isLoopback: Bool) -> Bool { isTLS || (isLoopback && options.plaintextFromLoopback) }
+    public func allowsPlaintext(isTLS: Bool, isLoopback: Bool) -> Bool {
+        isTLS || (isLoopback && options.plaintextFromLoopback)
+    }
 
     func offered(isTLS: Bool, isLoopback: Bool) -> [SASLMechanism] {
         SASLMechanism.allCases.filter { mechanism in
@@ -79,21 +81,27 @@ public final class Authenticator: Sendable {
     /// IMAP LOGIN, POP3 USER and PASS. `user` is a full address, or a local part where there is one domain only.
     public func login(user: String, password: Secret, peer: LoginPeer) async -> LoginOutcome {
         guard allowsPlaintext(isTLS: peer.tls != nil, isLoopback: peer.isLoopback) else {
-            return .failure(LoginFailure(.encryptionRequired, reason: "a password in the clear on a connection without TLS"))
+            return .failure(
+                LoginFailure(.encryptionRequired, reason: "a password in the clear on a connection without TLS"))
         }
         return await verify(login: user, authorizationID: "", password: password, mechanism: "password", peer: peer)
     }
 
-    func verify(login: String, authorizationID: String, password: Secret, mechanism: String, peer: LoginPeer) async -> LoginOutcome {
+    func verify(login: String, authorizationID: String, password: Secret, mechanism: String, peer: LoginPeer) async
+        -> LoginOutcome
+    {
         let account = account(named: login)
         let pair = pair(login: login, account: account, peer: peer)
-        if let refusal = await waitTurn(pair) { return fail(refusal, login: login, mechanism: mechanism, pair: pair, peer: peer) }
+        if let refusal = await waitTurn(pair) {
+            return fail(refusal, login: login, mechanism: mechanism, pair: pair, peer: peer)
+        }
         let verdict = await judge(password, of: account)
         let failure: LoginFailure
         switch verdict {
         case .success(let number):
             return finish(
-                login: login, authorizationID: authorizationID, account: account, credentialNumber: number, mechanism: mechanism, pair: pair,
+                login: login, authorizationID: authorizationID, account: account, credentialNumber: number,
+                mechanism: mechanism, pair: pair,
                 peer: peer)
         case .failure(let reason): failure = reason
         }
@@ -110,7 +118,8 @@ public final class Authenticator: Sendable {
             let domains = directory.domains()
             address = domains.count == 1 ? EmailAddress(localPart: name, domain: domains[0].domain) : nil
         }
-        guard let address, let domain = address.domain, case .account(let id, _)? = directory.entry(localPart: address.localPart, domain: domain)
+        guard let address, let domain = address.domain,
+            case .account(let id, _)? = directory.entry(localPart: address.localPart, domain: domain)
         else { return nil }
         return directory.account(id)
     }
@@ -132,7 +141,8 @@ public final class Authenticator: Sendable {
         let count = delayed.wrappingAdd(1, ordering: .relaxed).newValue
         defer { delayed.wrappingSubtract(1, ordering: .relaxed) }
         guard count <= options.maximumDelayedLogins else {
-            return LoginFailure(.unavailable, reason: "more than \(options.maximumDelayedLogins) logins wait after failures")
+            return LoginFailure(
+                .unavailable, reason: "more than \(options.maximumDelayedLogins) logins wait after failures")
         }
         await options.sleep(delay)
         return nil
@@ -143,7 +153,8 @@ public final class Authenticator: Sendable {
         guard let account, let prepared else {
             return await explain(hasher.verify(prepared, against: []), isKnown: account != nil)
         }
-        let key = verified.key(account: account.id, generation: directory.credentialGeneration(of: account.id), password: prepared)
+        let key = verified.key(
+            account: account.id, generation: directory.credentialGeneration(of: account.id), password: prepared)
         if let hit = verified.find(key, account: account.id, now: clock.now()) {
             if hit.isNoteDue { directory.noteUse(ofCredential: hit.credentialNumber, of: account.id, at: clock.now()) }
             return .success(hit.credentialNumber)
@@ -157,7 +168,9 @@ public final class Authenticator: Sendable {
     }
 
     /// A mail program opens several connections at once: the same password is hashed once for all of them.
-    private func verifyOnce(_ key: VerifiedLogins.Key, _ password: Secret, of account: AccountID) async -> PasswordHasher.Verdict {
+    private func verifyOnce(_ key: VerifiedLogins.Key, _ password: Secret, of account: AccountID) async
+        -> PasswordHasher.Verdict
+    {
         let isFirst = underway.withLock { table in
             if table[key] != nil { return false }
             table[key] = []
@@ -166,7 +179,9 @@ public final class Authenticator: Sendable {
         guard isFirst else {
             return await withCheckedContinuation { continuation in
                 let isOver = underway.withLock { table in
-                    guard table[key] != nil, table[key, default: []].count < options.maximumQueuedVerifications else { return true }
+                    guard table[key] != nil, table[key, default: []].count < options.maximumQueuedVerifications else {
+                        return true
+                    }
                     table[key]?.append(continuation)
                     return false
                 }
@@ -188,21 +203,29 @@ public final class Authenticator: Sendable {
         switch verdict {
         case .right(let number): .success(number)
         case .wrong: .failure(LoginFailure(.wrongCredentials, reason: isKnown ? "wrong password" : "no such account"))
-        case .busy: .failure(LoginFailure(.unavailable, reason: "too many passwords wait to be checked, or the directory does not answer"))
+        case .busy:
+            .failure(
+                LoginFailure(
+                    .unavailable, reason: "too many passwords wait to be checked, or the directory does not answer"))
         case .failed(let code): .failure(LoginFailure(.unavailable, reason: "argon2 failed with code \(code)"))
         }
     }
 
     /// The password was right: the rest that must hold.
     func finish(
-        login: String, authorizationID: String, account: Account?, credentialNumber: Int64, mechanism: String, pair: LoginThrottle.Pair,
+        login: String, authorizationID: String, account: Account?, credentialNumber: Int64, mechanism: String,
+        pair: LoginThrottle.Pair,
         peer: LoginPeer
     ) -> LoginOutcome {
         guard let account else {
-            return fail(LoginFailure(.wrongCredentials, reason: "no such account"), login: login, mechanism: mechanism, pair: pair, peer: peer)
+            return fail(
+                LoginFailure(.wrongCredentials, reason: "no such account"), login: login, mechanism: mechanism,
+                pair: pair, peer: peer)
         }
         guard !account.isSuspended else {
-            return fail(LoginFailure(.suspended, reason: "the account is suspended"), login: login, mechanism: mechanism, pair: pair, peer: peer)
+            return fail(
+                LoginFailure(.suspended, reason: "the account is suspended"), login: login, mechanism: mechanism,
+                pair: pair, peer: peer)
         }
         guard authorizationID.isEmpty || self.account(named: authorizationID)?.id == account.id else {
             let failure = LoginFailure(.wrongCredentials, reason: "not allowed to act as another account (RFC 4616 §2)")
@@ -210,11 +233,15 @@ public final class Authenticator: Sendable {
         }
         let now = clock.now()
         throttle.withLock { $0.succeeded(pair, now: now) }
-        return .success(AuthenticatedAccount(id: account.id, address: account.address, login: login, credentialNumber: credentialNumber))
+        return .success(
+            AuthenticatedAccount(
+                id: account.id, address: account.address, login: login, credentialNumber: credentialNumber))
     }
 
     /// Counts and records a failure.
-    func fail(_ failure: LoginFailure, login: String, mechanism: String, pair: LoginThrottle.Pair, peer: LoginPeer) -> LoginOutcome {
+    func fail(_ failure: LoginFailure, login: String, mechanism: String, pair: LoginThrottle.Pair, peer: LoginPeer)
+        -> LoginOutcome
+    {
         let now = clock.now()
         if failure.isGuess { throttle.withLock { $0.failed(pair, now: now) } }
         var failure = failure

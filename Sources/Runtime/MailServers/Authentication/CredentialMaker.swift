@@ -27,7 +27,8 @@ public enum CredentialMaker {
     ///   - existing: the account's other credentials. Their SCRAM salts are used again: SCRAM sends one salt before it knows
     ///     which of the passwords the client has, so that only credentials with a common salt can all be used with it.
     public static func make(
-        password: Secret, number: Int64 = 0, label: String = "", now: Instant, sharingSaltsOf existing: [Credential] = []
+        password: Secret, number: Int64 = 0, label: String = "", now: Instant,
+        sharingSaltsOf existing: [Credential] = []
     ) throws(Failure) -> Credential {
         guard password.exposed.count <= SASLLimits.password else { throw .tooLong(limit: SASLLimits.password) }
         guard let prepared = SASLprep.prepare(password.exposed).map({ Secret($0) }) else { throw .unusablePassword }
@@ -36,14 +37,19 @@ public enum CredentialMaker {
             let scramSHA256 = scramKeys(.sha256, prepared, model?.scramSHA256),
             let scramSHA1 = scramKeys(.sha1, prepared, model?.scramSHA1)
         else { throw .outOfMemory }
-        return Credential(number: number, label: label, argon2id: argon2id, scramSHA256: scramSHA256, scramSHA1: scramSHA1, createdAt: now)
+        return Credential(
+            number: number, label: label, argon2id: argon2id, scramSHA256: scramSHA256, scramSHA1: scramSHA1,
+            createdAt: now)
     }
 
-    private static func scramKeys(_ hash: SCRAMHash, _ password: Secret, _ model: Credential.SCRAMKeys?) -> Credential.SCRAMKeys? {
+    private static func scramKeys(_ hash: SCRAMHash, _ password: Secret, _ model: Credential.SCRAMKeys?) -> Credential
+        .SCRAMKeys?
+    {
         let salt = model?.salt ?? randomBytes(SCRAMParameters.saltSize)
         let iterations = model?.iterations ?? SCRAMParameters.iterations
         guard let keys = hash.keys(password: password, salt: salt, iterations: iterations) else { return nil }
-        return Credential.SCRAMKeys(salt: salt, iterations: iterations, storedKey: keys.storedKey, serverKey: keys.serverKey)
+        return Credential.SCRAMKeys(
+            salt: salt, iterations: iterations, storedKey: keys.storedKey, serverKey: keys.serverKey)
     }
 
     /// A password for one device: five groups of four letters and digits that look unlike each other, 99 bits.

@@ -34,7 +34,8 @@ final class FailureRecorder: Sendable {
     }
 
     /// Returns the code of the record that tells of this failure, or of the one that will be followed by its count.
-    func record(_ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, now: Instant) -> LookupCode? {
+    func record(_ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, now: Instant) -> LookupCode?
+    {
         guard let records else { return nil }
         let address = throttledAddress(peer.address)
         let step = state.withLock { state -> (code: LookupCode, before: Int, isNew: Bool)? in
@@ -69,13 +70,15 @@ final class FailureRecorder: Sendable {
         }
         guard let step else { return nil }
         guard step.isNew else { return step.code }
-        let record = FailureRecorder.makeRecord(step.code, failure, login: login, mechanism: mechanism, peer: peer, before: step.before, now: now)
+        let record = FailureRecorder.makeRecord(
+            step.code, failure, login: login, mechanism: mechanism, peer: peer, before: step.before, now: now)
         Task { try? await records.write(record) }
         return step.code
     }
 
     private static func makeRecord(
-        _ code: LookupCode, _ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, before: Int, now: Instant
+        _ code: LookupCode, _ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, before: Int,
+        now: Instant
     ) -> Record {
         var evidence: [Decision.Evidence] = [
             .init("login", String(login.prefix(320))), .init("mechanism", mechanism), .init("reason", failure.reason),
@@ -83,17 +86,20 @@ final class FailureRecorder: Sendable {
         if before > 0 { evidence.append(.init("earlier failures without a record", "\(before)")) }
         let remedy =
             switch failure.kind {
-            case .wrongCredentials: "Use the account's full address and its password or an app password; `martlet account` sets a new one."
+            case .wrongCredentials:
+                "Use the account's full address and its password or an app password; `martlet account` sets a new one."
             case .suspended: "`martlet account` takes the suspension back."
             case .encryptionRequired: "Switch on TLS in the client."
             case .malformed, .cancelled, .unknownMechanism, .unavailable: nil as String?
             }
         let decision = Decision(
-            check: "authentication", outcome: failure.isTemporary ? .defer : .refuse, summary: "The login was refused: \(failure.reason).",
+            check: "authentication", outcome: failure.isTemporary ? .defer : .refuse,
+            summary: "The login was refused: \(failure.reason).",
             evidence: evidence, reference: "RFC 4422 §3.6", remedy: remedy)
         return Record(
             code: code, kind: .login, at: now, service: peer.service,
-            peer: Record.Peer(address: peer.address, tls: peer.tls, login: String(login.prefix(320))), decisions: [decision],
+            peer: Record.Peer(address: peer.address, tls: peer.tls, login: String(login.prefix(320))),
+            decisions: [decision],
             reply: failure.publicText)
     }
 }

@@ -65,11 +65,17 @@ final class PasswordHasher: Sendable {
     private static func candidates(_ password: Secret, _ credentials: [Credential]) -> [Credential] {
         guard credentials.count > 1 else { return credentials }
         let model = credentials[0].scramSHA256
-        let alike = credentials.filter { $0.scramSHA256.salt == model.salt && $0.scramSHA256.iterations == model.iterations }
-        guard alike.count > 1, let keys = SCRAMHash.sha256.keys(password: password, salt: model.salt, iterations: model.iterations) else {
+        let alike = credentials.filter {
+            $0.scramSHA256.salt == model.salt && $0.scramSHA256.iterations == model.iterations
+        }
+        guard alike.count > 1,
+            let keys = SCRAMHash.sha256.keys(password: password, salt: model.salt, iterations: model.iterations)
+        else {
             return credentials
         }
-        let others = credentials.filter { $0.scramSHA256.salt != model.salt || $0.scramSHA256.iterations != model.iterations }
+        let others = credentials.filter {
+            $0.scramSHA256.salt != model.salt || $0.scramSHA256.iterations != model.iterations
+        }
         let matching = alike.filter { isEqualInConstantTime($0.scramSHA256.storedKey, keys.storedKey) }
         return (matching.isEmpty ? [alike[0]] : matching) + others
     }

@@ -67,7 +67,8 @@ public final class SASLExchange {
             let account = authenticator.account(named: login)
             let pair = authenticator.pair(login: login, account: account, peer: peer)
             let outcome = authenticator.finish(
-                login: login, authorizationID: authorizationID, account: account, credentialNumber: number, mechanism: mechanism, pair: pair,
+                login: login, authorizationID: authorizationID, account: account, credentialNumber: number,
+                mechanism: mechanism, pair: pair,
                 peer: peer)
             if case .success(let account) = outcome {
                 authenticator.directory.noteUse(ofCredential: number, of: account.id, at: authenticator.clock.now())
@@ -94,7 +95,8 @@ public final class SASLExchange {
             do { credentials = try await authenticator.directory.credentials(of: account.id) } catch {
                 session = nil
                 let failure = LoginFailure(.unavailable, reason: "the directory does not answer: \(error)")
-                return SASLOutcome(authenticator.fail(failure, login: login, mechanism: mechanism, pair: pair, peer: peer))
+                return SASLOutcome(
+                    authenticator.fail(failure, login: login, mechanism: mechanism, pair: pair, peer: peer))
             }
         }
         // The main password first: its salt is the one that is sent.
@@ -102,7 +104,8 @@ public final class SASLExchange {
         let keys = credentials.sorted { $0.number < $1.number }.map { credential in
             let keys = isSHA1 ? credential.scramSHA1 : credential.scramSHA256
             return SCRAMCredential(
-                number: credential.number, salt: keys.salt, iterations: keys.iterations, storedKey: keys.storedKey, serverKey: keys.serverKey)
+                number: credential.number, salt: keys.salt, iterations: keys.iterations, storedKey: keys.storedKey,
+                serverKey: keys.serverKey)
         }
         return await settle(session?.provide(keys))
     }
@@ -115,7 +118,8 @@ public final class SASLExchange {
         case .wrongProof, .channelBindingMismatch, .downgrade:
             let pair = pair ?? authenticator.pair(login: login, account: nil, peer: peer)
             let outcome = authenticator.fail(
-                LoginFailure(.wrongCredentials, reason: failure.summary), login: login, mechanism: mechanism, pair: pair, peer: peer)
+                LoginFailure(.wrongCredentials, reason: failure.summary), login: login, mechanism: mechanism,
+                pair: pair, peer: peer)
             return SASLOutcome(outcome)
         }
     }

@@ -36,7 +36,8 @@ final class VerifiedLogins: Sendable {
     /// The credential that `key` stands for; with `isNoteDue` when its use has not been told for an hour.
     func find(_ key: Key, account: AccountID, now: Instant) -> (credentialNumber: Int64, isNoteDue: Bool)? {
         table.withLock { table in
-            guard let index = table[account]?.firstIndex(where: { $0.key == key }), let entry = table[account]?[index] else { return nil }
+            guard let index = table[account]?.firstIndex(where: { $0.key == key }), let entry = table[account]?[index]
+            else { return nil }
             guard now - entry.notedAt >= VerifiedLogins.noteInterval else { return (entry.credentialNumber, false) }
             table[account]?[index].notedAt = now
             return (entry.credentialNumber, true)
@@ -45,7 +46,9 @@ final class VerifiedLogins: Sendable {
 
     func add(_ key: Key, account: AccountID, credentialNumber: Int64, now: Instant) {
         table.withLock { table in
-            if table.count >= VerifiedLogins.maximumAccounts, table[account] == nil, let victim = table.keys.randomElement() {
+            if table.count >= VerifiedLogins.maximumAccounts, table[account] == nil,
+                let victim = table.keys.randomElement()
+            {
                 table[victim] = nil
             }
             var entries = table[account, default: []]

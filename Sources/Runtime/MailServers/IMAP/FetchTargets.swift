@@ -62,7 +62,9 @@ struct FetchTargets {
         var pairs: [(position: UInt32, place: UInt32)] = []
         for number in 0..<count {
             let (sequence, place) = self[number]
-            if isWanted(place) { pairs.append((UInt32(truncatingIfNeeded: sequence - 1), UInt32(truncatingIfNeeded: place))) }
+            if isWanted(place) {
+                pairs.append((UInt32(truncatingIfNeeded: sequence - 1), UInt32(truncatingIfNeeded: place)))
+            }
         }
         form = .pairs(pairs)
     }

@@ -100,7 +100,9 @@ extension IMAPConnection {
         if message.length > configuration.maximumMessageSize {
             return (.tooBig, "A message has \(configuration.maximumMessageSize) octets at most")
         }
-        if total + message.length > configuration.maximumAppendSize { return (.tooBig, "The messages of one APPEND are too large together") }
+        if total + message.length > configuration.maximumAppendSize {
+            return (.tooBig, "The messages of one APPEND are too large together")
+        }
         if count >= configuration.maximumAppendedMessages {
             return (.limit, "One APPEND has \(configuration.maximumAppendedMessages) messages at most")
         }
@@ -113,7 +115,9 @@ extension IMAPConnection {
         if bytes.contains(0) {
             giveUp(append)
             // A literal has no NUL (RFC 9051 §9 CHAR8). A literal8 may, and cannot be stored as a message (RFC 3516 §4.4).
-            if append.announced.isBinary { return reply(append.tag, .no, .unknownCTE, "A message with NUL cannot be stored") }
+            if append.announced.isBinary {
+                return reply(append.tag, .no, .unknownCTE, "A message with NUL cannot be stored")
+            }
             reply(append.tag, .bad, "NUL in a literal")
             return countBadCommand()
         }

@@ -20,7 +20,8 @@ extension IMAPConnection {
         case .id: identify(tag: tag)
         case .startTLS: startTLS(tag: tag)
         case .login(let user, let password): await login(user: user, password: password, tag: tag)
-        case .authenticate(let mechanism, let response): await authenticate(mechanism: mechanism, initialResponse: response, tag: tag)
+        case .authenticate(let mechanism, let response):
+            await authenticate(mechanism: mechanism, initialResponse: response, tag: tag)
         case .enable(let names): enable(names, tag: tag)
         case .namespace:
             out.namespace()
@@ -46,7 +47,8 @@ extension IMAPConnection {
         case .subscribe(let name): await subscribe(true, name, tag: tag, account: account)
         case .unsubscribe(let name): await subscribe(false, name, tag: tag, account: account)
         case .list(let list): await self.list(list, tag: tag, account: account)
-        case .lsub(let reference, let pattern): await lsub(reference: reference, pattern: pattern, tag: tag, account: account)
+        case .lsub(let reference, let pattern):
+            await lsub(reference: reference, pattern: pattern, tag: tag, account: account)
         case .status(let name, let items): await status(name, items, tag: tag, account: account)
         default: break
         }
@@ -63,15 +65,19 @@ extension IMAPConnection {
         case .search(let search): await self.search(search, tag: tag)
         case .fetch(let fetch): await self.fetch(fetch, tag: tag)
         case .store(let store): await self.store(store, tag: tag)
-        case .copy(let set, let name, let isUID): await copy(set, to: name, isUID: isUID, moves: false, tag: tag, account: account.id)
-        case .move(let set, let name, let isUID): await copy(set, to: name, isUID: isUID, moves: true, tag: tag, account: account.id)
+        case .copy(let set, let name, let isUID):
+            await copy(set, to: name, isUID: isUID, moves: false, tag: tag, account: account.id)
+        case .move(let set, let name, let isUID):
+            await copy(set, to: name, isUID: isUID, moves: true, tag: tag, account: account.id)
         default: break
         }
     }
 
     private func identify(tag: String) {
         var fields = [IDField(name: "name", value: service.configuration.serverName)]
-        if !service.configuration.version.isEmpty { fields.append(IDField(name: "version", value: service.configuration.version)) }
+        if !service.configuration.version.isEmpty {
+            fields.append(IDField(name: "version", value: service.configuration.version))
+        }
         out.id(fields)
         completed(tag, "ID")
     }
@@ -97,7 +103,8 @@ extension IMAPConnection {
         reply(tag, .no, code, text)
         switch error {
         case .unavailable(let reason), .corrupt(let reason):
-            service.logger.error("the store failed", metadata: ["reason": "\(reason)", "connection": "\(connection.number)"])
+            service.logger.error(
+                "the store failed", metadata: ["reason": "\(reason)", "connection": "\(connection.number)"])
         default: break
         }
     }

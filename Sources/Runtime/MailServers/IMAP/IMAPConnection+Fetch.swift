@@ -22,7 +22,9 @@ extension IMAPConnection {
                 await fetchFromIndex(IndexFetch(items: items, targets: targets, index: index))
                 known = [:]
             } else {
-                guard let told = try await fetchMessages(FetchPlan(command), targets, index, view, tag: tag) else { return }
+                guard let told = try await fetchMessages(FetchPlan(command), targets, index, view, tag: tag) else {
+                    return
+                }
                 known = told
             }
             guard !isOver else { return }
@@ -40,7 +42,11 @@ extension IMAPConnection {
     private func fetchFromIndex(_ fetch: IndexFetch) async {
         var fetch = fetch
         while let piece = fetch.nextPiece(), !isOver {
-            if out.isEmpty, piece.count > 16_384 { connection.write(piece) } else { out.bytes.append(contentsOf: piece) }
+            if out.isEmpty, piece.count > 16_384 {
+                connection.write(piece)
+            } else {
+                out.bytes.append(contentsOf: piece)
+            }
             if connection.pendingBytes + out.bytes.count > IMAPConnection.pieceBytes / 2 { await drain() }
         }
     }
@@ -58,7 +64,8 @@ extension IMAPConnection {
             let end = min(number + (plan.needsSummary ? 128 : 1), targets.count)
             var summaries: [(uid: UInt32, summary: StoredSummary)] = []
             if plan.needsSummary {
-                summaries = try await service.store.summaries(in: view.key, uids: (number..<end).map { index.uids[targets[$0].place] })
+                summaries = try await service.store.summaries(
+                    in: view.key, uids: (number..<end).map { index.uids[targets[$0].place] })
             }
             var nextSummary = 0
             while number < end, !isOver {
@@ -77,7 +84,8 @@ extension IMAPConnection {
                     summary = summaries[nextSummary].summary
                 }
                 let response = FetchResponse(
-                    sequence: sequence, entry: entry, summary: summary, keywords: index.keywords, tellsFlags: seen?[entry.uid] != nil)
+                    sequence: sequence, entry: entry, summary: summary, keywords: index.keywords,
+                    tellsFlags: seen?[entry.uid] != nil)
                 switch try await write(response, plan, in: view.key) {
                 case .done: break
                 case .unknownEncoding: refusesEncoding = true

@@ -41,7 +41,8 @@ extension IMAPConnection {
                 if error == .noSuchMessage { return .done }
                 throw error
             }
-            var opened = OpenMessage(uid: uid, reader: reader, structure: lastStructure?.uid == uid ? lastStructure?.structure : nil)
+            var opened = OpenMessage(
+                uid: uid, reader: reader, structure: lastStructure?.uid == uid ? lastStructure?.structure : nil)
             for item in plan.items {
                 guard let content = try await prepare(item, &opened) else { return .unknownEncoding }
                 prepared.append(content)
@@ -68,7 +69,9 @@ extension IMAPConnection {
             case .body: if let summary = response.summary { out.fetchBody(structure: summary.bodyStructure) }
             case .bodyStructure: if let summary = response.summary { out.fetchBodyStructure(summary.bodyStructure) }
             case .section, .binary, .binarySize, .rfc822, .rfc822Header, .rfc822Text:
-                guard var opened = message, case .content(let content, let range, let origin) = prepared[number] else { continue }
+                guard var opened = message, case .content(let content, let range, let origin) = prepared[number] else {
+                    continue
+                }
                 guard await writeContent(item, content, range, origin, &opened) else { return .brokenOff }
                 message = opened
             case .emailID, .threadID, .saveDate, .preview: break
@@ -76,7 +79,9 @@ extension IMAPConnection {
         }
         if response.tellsFlags, !hasFlags {
             out.fetchFlags(response.entry.flags.rawValue, keywords: response.keywords)
-            if session.announcesModSeq, !plan.items.contains(.modSeq) { out.fetchModSeq(UInt64(clamping: response.entry.modSeq.value)) }
+            if session.announcesModSeq, !plan.items.contains(.modSeq) {
+                out.fetchModSeq(UInt64(clamping: response.entry.modSeq.value))
+            }
         }
         out.endFetch()
         return .done
@@ -111,7 +116,8 @@ extension IMAPConnection {
 
     /// Returns false when the connection had to be broken off.
     private func writeContent(
-        _ item: FetchItem, _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?, _ message: inout OpenMessage
+        _ item: FetchItem, _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?,
+        _ message: inout OpenMessage
     ) async -> Bool {
         switch (item, content) {
         case (.binarySize(let part), _):
@@ -133,21 +139,24 @@ extension IMAPConnection {
             bytes.withUnsafeBytes { out.body(UnsafeRawBufferPointer(rebasing: $0[range])) }
             return true
         case .range(let whole):
-            return await writePieces(whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound, &message)
+            return await writePieces(
+                whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound, &message)
         case .absent, .unknownEncoding: return true
         }
     }
 
     /// BINARY says at its beginning whether there is a NUL, so it is looked at whole first.
     private func writeBinary(
-        _ part: [UInt32], _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?, _ message: inout OpenMessage
+        _ part: [UInt32], _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?,
+        _ message: inout OpenMessage
     ) async -> Bool {
         let bytes: [UInt8]
         switch content {
         case .bytes(let decoded): bytes = Array(decoded[range])
         case .range(let whole):
             do throws(StoreError) {
-                bytes = try await message.read(whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound)
+                bytes = try await message.read(
+                    whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound)
             } catch {
                 reportDamage(error)
                 breakOff()
@@ -184,6 +193,7 @@ extension IMAPConnection {
     }
 
     private func reportDamage(_ error: StoreError) {
-        service.logger.error("a message could not be read", metadata: ["reason": "\(error)", "connection": "\(connection.number)"])
+        service.logger.error(
+            "a message could not be read", metadata: ["reason": "\(error)", "connection": "\(connection.number)"])
     }
 }

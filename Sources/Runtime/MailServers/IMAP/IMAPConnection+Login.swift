@@ -36,7 +36,8 @@ extension IMAPConnection {
 
     func authenticate(mechanism: String, initialResponse: Secret?, tag: String) async {
         let exchange = service.authenticator.makeExchange(loginPeer)
-        settle(await exchange.start(mechanism: mechanism, initialResponse: initialResponse?.exposed), tag: tag, exchange)
+        settle(
+            await exchange.start(mechanism: mechanism, initialResponse: initialResponse?.exposed), tag: tag, exchange)
     }
 
     func authenticationReceived(_ line: [UInt8], tag: String, _ exchange: SASLExchange) async {
@@ -68,7 +69,10 @@ extension IMAPConnection {
         session.authenticated()
         reply(tag, .ok, .capability(session.capabilities), "Logged in")
         service.logger.debug(
-            "logged in", metadata: ["service": "\(connection.service)", "account": "\(account.id)", "connection": "\(connection.number)"])
+            "logged in",
+            metadata: [
+                "service": "\(connection.service)", "account": "\(account.id)", "connection": "\(connection.number)",
+            ])
     }
 
     private func loginFailed(_ failure: LoginFailure, tag: String) {

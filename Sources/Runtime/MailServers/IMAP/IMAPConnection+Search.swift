@@ -13,7 +13,8 @@ extension IMAPConnection {
             guard let view = selected, let uids = view.uids else { return }
             let program = SearchProgram(
                 command.key,
-                in: SearchProgram.Context(uids: uids, keywords: index.keywords, saved: view.savedResult, now: service.clock.now()))
+                in: SearchProgram.Context(
+                    uids: uids, keywords: index.keywords, saved: view.savedResult, now: service.clock.now()))
             let targets = FetchTargets(program.candidates, viewUIDs: uids, index: index, isSame: view.isSame(as: index))
             let run = SearchRun(program: program, targets: targets, index: index, key: key, store: service.store)
             guard let found = try await matches(run) else { return }

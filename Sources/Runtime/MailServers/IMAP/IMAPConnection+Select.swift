@@ -11,7 +11,9 @@ extension IMAPConnection {
             out.untagged(.ok, .closed, "The mailbox before is closed")
         }
         let info: MailboxInfo
-        do throws(StoreError) { info = try await service.store.mailbox(named: name.name, of: account) } catch { return fail(tag, error) }
+        do throws(StoreError) { info = try await service.store.mailbox(named: name.name, of: account) } catch {
+            return fail(tag, error)
+        }
         guard !isOver else { return }
         var view = SelectedMailbox(info, isReadOnly: isReadOnly)
         view.watch = service.store.watch(info.key) { [weak self] in self?.storeChanged() }
@@ -79,7 +81,8 @@ extension IMAPConnection {
             return
         }
         do throws(StoreError) {
-            let changes = try await service.store.changes(in: view.key, since: view.synced, knownUIDNext: view.knownUIDNext)
+            let changes = try await service.store.changes(
+                in: view.key, since: view.synced, knownUIDNext: view.knownUIDNext)
             await announce(changes, announcesExpunges: announcesExpunges, known: known)
         } catch {
             lost(error)
@@ -93,7 +96,9 @@ extension IMAPConnection {
         } catch {
             return lost(error)
         }
-        guard let announcement = selected?.apply(changes, announcesExpunges: announcesExpunges, known: known), let view = selected else { return }
+        guard let announcement = selected?.apply(changes, announcesExpunges: announcesExpunges, known: known),
+            let view = selected
+        else { return }
         if announcement.isEmpty { return }
         if announcement.keywordsChanged { writeFlags(keywords: view.keywords, isReadOnly: view.isReadOnly) }
         writeExpunges(announcement.expunged)

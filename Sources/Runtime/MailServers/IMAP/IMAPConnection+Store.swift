@@ -12,7 +12,8 @@ extension IMAPConnection {
                 await synchronise(announcesExpunges: command.uid)
                 return completed(tag, name)
             }
-            let flags = NamedFlags(system: Flags(rawValue: command.flags.system.rawValue), keywords: command.flags.keywords)
+            let flags = NamedFlags(
+                system: Flags(rawValue: command.flags.system.rawValue), keywords: command.flags.keywords)
             let operation: FlagOperation =
                 switch command.operation {
                 case .replace: .replace(flags)
@@ -20,12 +21,16 @@ extension IMAPConnection {
                 case .remove: .remove(flags)
                 }
             let result = try await service.store.changeFlags(
-                in: key, uids: uids, operation, unchangedSince: command.unchangedSince.map { ModSeq(Int64(clamping: $0)) })
+                in: key, uids: uids, operation,
+                unchangedSince: command.unchangedSince.map { ModSeq(Int64(clamping: $0)) })
             let known = await tell(result, isSilent: command.silent)
             await synchronise(announcesExpunges: command.uid, known: known)
             guard !isOver else { return }
             guard result.modified.isEmpty else {
-                let numbers = command.uid ? result.modified : result.modified.compactMap { selected?.sequenceNumber(of: $0).map { UInt32(clamping: $0) } }
+                let numbers =
+                    command.uid
+                    ? result.modified
+                    : result.modified.compactMap { selected?.sequenceNumber(of: $0).map { UInt32(clamping: $0) } }
                 return completed(tag, name, .modified(numbers))
             }
             if !command.uid, result.messages.count < uids.count {
@@ -60,7 +65,8 @@ extension IMAPConnection {
         return known
     }
 
-    func copy(_ set: SequenceSet, to name: MailboxName, isUID: Bool, moves: Bool, tag: String, account: AccountID) async {
+    func copy(_ set: SequenceSet, to name: MailboxName, isUID: Bool, moves: Bool, tag: String, account: AccountID) async
+    {
         let command = (isUID ? "UID " : "") + (moves ? "MOVE" : "COPY")
         do throws(StoreError) {
             guard let (key, uids) = try await uids(of: set, areUIDs: isUID, tag: tag) else { return }
@@ -84,7 +90,9 @@ extension IMAPConnection {
                 : try await service.store.copy(from: key, uids: uids, to: destination.key)
             let code: ResponseCode? =
                 result.sourceUIDs.isEmpty
-                ? nil : .copyUID(uidValidity: result.uidValidity, source: result.sourceUIDs, destination: result.destinationUIDs)
+                ? nil
+                : .copyUID(
+                    uidValidity: result.uidValidity, source: result.sourceUIDs, destination: result.destinationUIDs)
             // MOVE tells COPYUID before the EXPUNGEs (RFC 6851 §4.3).
             if moves, let code { out.untagged(.ok, code, "Moved") }
             await synchronise(announcesExpunges: true)
@@ -106,13 +114,15 @@ extension IMAPConnection {
             if let view = selected, result.highestModSeq.value == view.synced.value &+ 1 {
                 // Nothing else has happened: the store need not be asked what.
                 let changes = MailboxChanges(
-                    highestModSeq: result.highestModSeq, uidNext: view.knownUIDNext, messages: view.count - result.uids.count,
+                    highestModSeq: result.highestModSeq, uidNext: view.knownUIDNext,
+                    messages: view.count - result.uids.count,
                     vanished: result.uids, keywords: view.keywords)
                 await announce(changes, announcesExpunges: true)
             }
             await synchronise(announcesExpunges: true)
             let code: ResponseCode? =
-                session.announcesModSeq && !result.uids.isEmpty ? .highestModSeq(UInt64(clamping: result.highestModSeq.value)) : nil
+                session.announcesModSeq && !result.uids.isEmpty
+                ? .highestModSeq(UInt64(clamping: result.highestModSeq.value)) : nil
             completed(tag, set == nil ? "EXPUNGE" : "UID EXPUNGE", code)
         } catch {
             fail(tag, error)

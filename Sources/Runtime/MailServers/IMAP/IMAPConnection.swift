@@ -206,16 +206,22 @@ public actor IMAPConnection: ConnectionSession {
 
     func countBadCommand() {
         badCommands += 1
-        if badCommands >= service.configuration.maximumBadCommands { bye("Too many commands that cannot be understood") }
+        if badCommands >= service.configuration.maximumBadCommands {
+            bye("Too many commands that cannot be understood")
+        }
     }
 
     // MARK: Writing
 
-    func reply(_ tag: String, _ status: ResponseStatus, _ code: ResponseCode?, _ text: String) { out.tagged(tag, status, code, text) }
+    func reply(_ tag: String, _ status: ResponseStatus, _ code: ResponseCode?, _ text: String) {
+        out.tagged(tag, status, code, text)
+    }
     func reply(_ tag: String, _ status: ResponseStatus, _ text: String) { out.tagged(tag, status, nil, text) }
 
     /// A tagged OK to a command that was done.
-    func completed(_ tag: String, _ name: String, _ code: ResponseCode? = nil) { out.tagged(tag, .ok, code, "\(name) completed") }
+    func completed(_ tag: String, _ name: String, _ code: ResponseCode? = nil) {
+        out.tagged(tag, .ok, code, "\(name) completed")
+    }
 
     /// Hands what was written to the transport, which sends it at the end of the read.
     func flushOut() {

@@ -30,7 +30,9 @@ public final class IMAPService: Sendable {
         self.configuration = configuration
     }
 
-    @Sendable public func makeSession(_ connection: Connection) -> IMAPConnection { IMAPConnection(connection, service: self) }
+    @Sendable public func makeSession(_ connection: Connection) -> IMAPConnection {
+        IMAPConnection(connection, service: self)
+    }
 
     /// What a connection may do, from its address and the logins that are configured.
     func policy(for connection: Connection) -> IMAPPolicy {
@@ -39,12 +41,14 @@ public final class IMAPService: Sendable {
             allowsPlaintextWithoutTLS: authenticator.allowsPlaintext(isTLS: false, isLoopback: connection.isLoopback),
             // All that there are: the session offers the ones that the state of the connection allows, and tells why not.
             mechanisms: authenticator.mechanisms(isTLS: true, isLoopback: connection.isLoopback),
-            appendLimit: configuration.maximumMessageSize, maximumAuthenticationFailures: configuration.maximumFailedLogins)
+            appendLimit: configuration.maximumMessageSize,
+            maximumAuthenticationFailures: configuration.maximumFailedLogins)
     }
 
     /// Options of a listener with the protocol's own words for connections that are refused (RFC 9051 §7.1.5).
     public func listenerOptions(
-        isImplicitTLS: Bool, limits: ConnectionGate.Limits, refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
+        isImplicitTLS: Bool, limits: ConnectionGate.Limits,
+        refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
     ) -> Listener.Options {
         Listener.Options(
             service: isImplicitTLS ? "imaps" : "imap", usesImplicitTLS: isImplicitTLS, limits: limits,

@@ -12,7 +12,9 @@ final class IdleSignal: Sendable {
     /// Whether the caller has to wake the session.
     func changed() -> Bool {
         state.load(ordering: .acquiring) == IdleSignal.armed
-            && state.compareExchange(expected: IdleSignal.armed, desired: IdleSignal.fired, ordering: .acquiringAndReleasing).exchanged
+            && state.compareExchange(
+                expected: IdleSignal.armed, desired: IdleSignal.fired, ordering: .acquiringAndReleasing
+            ).exchanged
     }
 
     /// From now on `changed` wakes. To be called before the session looks for changes, so that none falls between.

@@ -21,7 +21,9 @@ struct MailboxTree {
             return attributes
         }
 
-        var uses: [SpecialUseAttribute] { info?.specialUse.flatMap { SpecialUseAttribute(rawValue: $0.rawValue) }.map { [$0] } ?? [] }
+        var uses: [SpecialUseAttribute] {
+            info?.specialUse.flatMap { SpecialUseAttribute(rawValue: $0.rawValue) }.map { [$0] } ?? []
+        }
     }
 
     private let mailboxes: [String: MailboxInfo]
@@ -101,7 +103,8 @@ struct ListPattern {
     func matches(_ name: String) -> Bool {
         var name = name
         return name.withUTF8 { bytes in
-            ListPattern.matches(pattern, bytes) || (bytes.count == 5 && bytes.elementsEqual("INBOX".utf8) && ListPattern.matches(folded, bytes))
+            ListPattern.matches(pattern, bytes)
+                || (bytes.count == 5 && bytes.elementsEqual("INBOX".utf8) && ListPattern.matches(folded, bytes))
         }
     }
 

@@ -18,9 +18,12 @@ enum MessageFiles {
         }
     }
 
-    @concurrent private static func summarise(_ bytes: [UInt8]) async -> StoredSummary { StoredSummary(MessageSummary.make(bytes)) }
+    @concurrent private static func summarise(_ bytes: [UInt8]) async -> StoredSummary {
+        StoredSummary(MessageSummary.make(bytes))
+    }
 
-    @concurrent private static func summarise(fileAt path: String, size: Int) async throws(StoreError) -> StoredSummary {
+    @concurrent private static func summarise(fileAt path: String, size: Int) async throws(StoreError) -> StoredSummary
+    {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unavailable(reason: "a spooled message cannot be opened (error \(errno))") }
         defer { Glibc.close(descriptor) }

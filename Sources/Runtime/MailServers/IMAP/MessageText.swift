@@ -34,7 +34,8 @@ struct MessageText {
     /// Depth is bounded by `MessageLimits`.
     private func append(_ part: MessageStructure.Part, to parts: inout [FoldedText]) {
         if part.isMessage, let message = part.children.first {
-            let header = fields(in: message.headerRange).fields.map { "\($0.name): \($0.value)" }.joined(separator: "\r\n")
+            let header = fields(in: message.headerRange).fields.map { "\($0.name): \($0.value)" }.joined(
+                separator: "\r\n")
             parts.append(FoldedText(header))
             append(message, to: &parts)
         } else if !part.children.isEmpty {

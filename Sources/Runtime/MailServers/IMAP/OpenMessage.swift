@@ -102,8 +102,10 @@ struct OpenMessage {
             case .whole: return .range(0..<size)
             case .header: return .range(0..<(try await readHeader()))
             case .text: return .range(try await readHeader()..<size)
-            case .headerFields(let names): return try await fields(names, areWanted: true, in: 0..<(try await readHeader()))
-            case .headerFieldsNot(let names): return try await fields(names, areWanted: false, in: 0..<(try await readHeader()))
+            case .headerFields(let names):
+                return try await fields(names, areWanted: true, in: 0..<(try await readHeader()))
+            case .headerFieldsNot(let names):
+                return try await fields(names, areWanted: false, in: 0..<(try await readHeader()))
             case .mime: return .absent
             }
         }
@@ -141,14 +143,18 @@ struct OpenMessage {
     }
 
     /// The fields with, or without, these names as they stand, and the empty line (RFC 9051 §6.4.5.1).
-    private mutating func fields(_ names: [String], areWanted: Bool, in range: Range<Int>) async throws(StoreError) -> Content {
+    private mutating func fields(_ names: [String], areWanted: Bool, in range: Range<Int>) async throws(StoreError)
+        -> Content
+    {
         let header = try await read(range)
         let wanted = names.map { ASCII.lowercased($0.utf8) }
         var output: [UInt8] = []
         header.withUnsafeBytes { bytes in
             for field in HeaderFields(bytes, in: 0..<bytes.count) {
                 let name = bytes.clamped(field.name)
-                let isNamed = wanted.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ASCII.lowercased($1) } }
+                let isNamed = wanted.contains {
+                    $0.count == name.count && zip($0, name).allSatisfy { $0 == ASCII.lowercased($1) }
+                }
                 if isNamed == areWanted { output.append(contentsOf: bytes.clamped(field.whole)) }
             }
         }

@@ -30,7 +30,8 @@ struct SearchRun: Sendable {
 
     // MARK: Index
 
-    func judgeByIndex(_ range: Range<Int>, _ found: inout [Int], _ needSummary: inout [Int], _ needMessage: inout [Int]) {
+    func judgeByIndex(_ range: Range<Int>, _ found: inout [Int], _ needSummary: inout [Int], _ needMessage: inout [Int])
+    {
         if program.matchesAllCandidates {
             found.append(contentsOf: range)
             return
@@ -73,7 +74,9 @@ struct SearchRun: Sendable {
     }
 
     /// Both lists ascend by UID. Returns whether there are undecided messages behind the batch.
-    private func judge(_ batch: [(uid: UInt32, summary: StoredSummary)], of numbers: [Int], _ state: inout Judged) -> Bool {
+    private func judge(_ batch: [(uid: UInt32, summary: StoredSummary)], of numbers: [Int], _ state: inout Judged)
+        -> Bool
+    {
         for (uid, summary) in batch {
             while state.next < numbers.count, self.uid(numbers[state.next]) < uid { state.next += 1 }
             guard state.next < numbers.count else { return false }
@@ -95,7 +98,9 @@ struct SearchRun: Sendable {
     @concurrent func judgeByMessages(_ numbers: [Int]) async throws(StoreError) -> [Int] {
         var summaries: [UInt32: StoredSummary] = [:]
         if program.needsSummaries {
-            for (uid, summary) in try await store.summaries(in: key, uids: numbers.map { uid($0) }) { summaries[uid] = summary }
+            for (uid, summary) in try await store.summaries(in: key, uids: numbers.map { uid($0) }) {
+                summaries[uid] = summary
+            }
         }
         var matched: [Int] = []
         for number in numbers {
@@ -112,7 +117,9 @@ struct SearchRun: Sendable {
         return matched
     }
 
-    private func judge(_ facts: IndexFacts, _ summary: SummaryFacts?, _ reader: any MessageReading) async throws(StoreError) -> Bool {
+    private func judge(_ facts: IndexFacts, _ summary: SummaryFacts?, _ reader: any MessageReading)
+        async throws(StoreError) -> Bool
+    {
         let bytes = try await reader.readAll()
         let content = MessageText(bytes)
         let header = content.header()
@@ -151,7 +158,8 @@ extension SearchProgram {
 extension SummaryFacts {
     init(_ summary: StoredSummary) {
         self.init(
-            subject: summary.subject, from: summary.from, to: summary.to, cc: summary.cc, bcc: summary.bcc, messageID: summary.messageID,
+            subject: summary.subject, from: summary.from, to: summary.to, cc: summary.cc, bcc: summary.bcc,
+            messageID: summary.messageID,
             sentDate: summary.sentDate, sentZoneMinutes: summary.sentZoneMinutes)
     }
 }

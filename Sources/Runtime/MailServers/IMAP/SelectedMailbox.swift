@@ -66,7 +66,8 @@ struct SelectedMailbox {
     /// The positions that `set` means, once the UIDs are loaded. nil: a sequence number is none of a message (BAD).
     func positions(of set: SequenceSet, areUIDs: Bool) -> PositionSet? {
         guard let uids else { return nil }
-        return areUIDs ? set.positions(ofUIDsIn: uids, saved: savedResult) : set.positions(ofSequencesIn: uids, saved: savedResult)
+        return areUIDs
+            ? set.positions(ofUIDsIn: uids, saved: savedResult) : set.positions(ofSequencesIn: uids, saved: savedResult)
     }
 
     // MARK: Changes
@@ -82,11 +83,15 @@ struct SelectedMailbox {
     }
 
     /// Whether `changes` can be applied without the UIDs.
-    func needsUIDs(for changes: MailboxChanges) -> Bool { uids == nil && !(changes.changed.isEmpty && changes.vanished.isEmpty) }
+    func needsUIDs(for changes: MailboxChanges) -> Bool {
+        uids == nil && !(changes.changed.isEmpty && changes.vanished.isEmpty)
+    }
 
     /// Takes changes into the view. Expunges wait in `pendingExpunges` unless they may be announced now.
     /// - Parameter known: modifications that the client has been told of in answer to its own command, by UID.
-    mutating func apply(_ changes: MailboxChanges, announcesExpunges: Bool, known: [UInt32: ModSeq] = [:]) -> Announcement {
+    mutating func apply(_ changes: MailboxChanges, announcesExpunges: Bool, known: [UInt32: ModSeq] = [:])
+        -> Announcement
+    {
         var announcement = Announcement()
         synced = max(synced, changes.highestModSeq)
         if changes.keywords != keywords {

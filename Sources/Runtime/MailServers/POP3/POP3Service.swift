@@ -26,7 +26,8 @@ public final class POP3Service: Sendable {
     let logger: Logger
 
     public init(
-        store: any MailboxStore, authenticator: Authenticator, configuration: POP3ServerConfiguration = POP3ServerConfiguration(), logger: Logger
+        store: any MailboxStore, authenticator: Authenticator,
+        configuration: POP3ServerConfiguration = POP3ServerConfiguration(), logger: Logger
     ) {
         self.store = store
         self.authenticator = authenticator
@@ -34,7 +35,9 @@ public final class POP3Service: Sendable {
         self.logger = logger
     }
 
-    @Sendable public func makeSession(_ connection: Connection) -> POP3Session { POP3Session(connection: connection, service: self) }
+    @Sendable public func makeSession(_ connection: Connection) -> POP3Session {
+        POP3Session(connection: connection, service: self)
+    }
 
     /// For `Listener.Options.refusalGreeting` of `pop3`.
     @Sendable public static func refusalGreeting(_ refusal: ConnectionGate.Refusal) -> [UInt8] {

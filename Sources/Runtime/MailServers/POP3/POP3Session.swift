@@ -65,7 +65,8 @@ public actor POP3Session: ConnectionSession {
     public func closed(_ reason: CloseReason) {
         isOver = true
         exchange = nil
-        service.logger.debug("connection ended", metadata: ["connection": "\(connection.number)", "reason": "\(reason)"])
+        service.logger.debug(
+            "connection ended", metadata: ["connection": "\(connection.number)", "reason": "\(reason)"])
     }
 
     public func serverIsClosing() {
@@ -201,10 +202,16 @@ public actor POP3Session: ConnectionSession {
             inbox = info.key
             service.logger.debug(
                 "logged in",
-                metadata: ["connection": "\(connection.number)", "account": "\(account.address)", "messages": "\(index.uids.count)"])
-            _ = carryOut(machine.loginSucceeded(POP3Maildrop(uidValidity: info.uidValidity, uids: index.uids, sizes: index.sizes)))
+                metadata: [
+                    "connection": "\(connection.number)", "account": "\(account.address)",
+                    "messages": "\(index.uids.count)",
+                ])
+            _ = carryOut(
+                machine.loginSucceeded(
+                    POP3Maildrop(uidValidity: info.uidValidity, uids: index.uids, sizes: index.sizes)))
         } catch {
-            service.logger.error("maildrop cannot be opened", metadata: ["account": "\(account.address)", "error": "\(error)"])
+            service.logger.error(
+                "maildrop cannot be opened", metadata: ["account": "\(account.address)", "error": "\(error)"])
             _ = carryOut(machine.loginFailed(.temporary("Maildrop is not available now")))
         }
     }
@@ -254,7 +261,9 @@ public actor POP3Session: ConnectionSession {
     /// In the middle of a message there is no way to say that it goes wrong, but to end without the final dot: the client
     /// sees that it has half of it.
     private func breakOff(_ uid: UInt32, _ error: StoreError) {
-        service.logger.error("message broken off", metadata: ["connection": "\(connection.number)", "uid": "\(uid)", "error": "\(error)"])
+        service.logger.error(
+            "message broken off",
+            metadata: ["connection": "\(connection.number)", "uid": "\(uid)", "error": "\(error)"])
         isOver = true
         connection.abort()
     }
@@ -275,7 +284,8 @@ public actor POP3Session: ConnectionSession {
             _ = try await service.store.remove(in: inbox, uids: uids)
             _ = carryOut(machine.updated(succeeded: true))
         } catch {
-            service.logger.error("messages not removed", metadata: ["connection": "\(connection.number)", "error": "\(error)"])
+            service.logger.error(
+                "messages not removed", metadata: ["connection": "\(connection.number)", "error": "\(error)"])
             _ = carryOut(machine.updated(succeeded: false))
         }
     }
@@ -286,14 +296,16 @@ extension POP3ServerSession.Options {
         let isTLS = connection.tls != nil
         self.init(
             allowsPlaintext: authenticator.allowsPlaintext(isTLS: isTLS, isLoopback: connection.isLoopback),
-            mechanisms: authenticator.mechanisms(isTLS: isTLS, isLoopback: connection.isLoopback), canStartTLS: connection.canStartTLS)
+            mechanisms: authenticator.mechanisms(isTLS: isTLS, isLoopback: connection.isLoopback),
+            canStartTLS: connection.canStartTLS)
     }
 }
 
 extension LoginPeer {
     init(_ connection: Connection) {
         self.init(
-            address: connection.peerAddress, isLoopback: connection.isLoopback, tls: connection.tls, channelBinding: connection.channelBinding,
+            address: connection.peerAddress, isLoopback: connection.isLoopback, tls: connection.tls,
+            channelBinding: connection.channelBinding,
             service: connection.service)
     }
 }

@@ -185,7 +185,8 @@ extension SMTPConnection {
                     remedy: "the sending program has to end lines with CR LF")
             case .lineTooLong(let limit):
                 Decision(
-                    check: "content", outcome: .refuse, summary: "A line of the message is longer than \(limit) octets.",
+                    check: "content", outcome: .refuse,
+                    summary: "A line of the message is longer than \(limit) octets.",
                     reference: "RFC 5321 §4.5.3.1.6", remedy: "encode the content as quoted-printable or base 64")
             case .nul:
                 Decision(

@@ -5,9 +5,11 @@ internal import MartletCore
 extension Administration {
     func account(_ request: AdministrationRequest) async throws(AdministrationFailure) -> AdministrationResponse {
         switch request {
-        case .accountAdd(let address, let displayName, let quota, let usesDefaultQuota, let isAdministrator, let password):
+        case .accountAdd(
+            let address, let displayName, let quota, let usesDefaultQuota, let isAdministrator, let password):
             return try await add(
-                address, displayName: displayName, quota: usesDefaultQuota ? defaults.quota : quota, isAdministrator: isAdministrator,
+                address, displayName: displayName, quota: usesDefaultQuota ? defaults.quota : quota,
+                isAdministrator: isAdministrator,
                 password: password.secret)
         case .accountList:
             return .accounts(directory.accounts().map(view).sorted { $0.address < $1.address })
@@ -25,13 +27,15 @@ extension Administration {
             let change: Int64?? = quota.map { $0 < 0 ? nil : $0 }
             try await stored { () throws(StoreError) in
                 try await directory.updateAccount(
-                    account.id, displayName: displayName, quota: change, isAdministrator: isAdministrator, isSuspended: isSuspended)
+                    account.id, displayName: displayName, quota: change, isAdministrator: isAdministrator,
+                    isSuspended: isSuspended)
             }
             return .account(view(try existingAccount(address)), note: nil)
         case .accountPassword(let address, let password):
             let account = try existingAccount(address)
             let existing = try await stored { () throws(StoreError) in try await directory.credentials(of: account.id) }
-            let made = try credential(password.secret, number: 0, label: "", besides: existing.filter { $0.number != 0 })
+            let made = try credential(
+                password.secret, number: 0, label: "", besides: existing.filter { $0.number != 0 })
             try await stored { () throws(StoreError) in try await directory.putCredential(made, of: account.id) }
             return .done("the password of \(account.address) is changed; app passwords go on")
         default:
@@ -48,10 +52,13 @@ extension Administration {
         let isFirst = !directory.accounts().contains(where: \.isAdministrator)
         let made = try credential(password, number: 0, label: "", besides: [])
         let account = NewAccount(
-            address: address, displayName: displayName, quota: quota, isAdministrator: isAdministrator || isFirst, credential: made)
+            address: address, displayName: displayName, quota: quota, isAdministrator: isAdministrator || isFirst,
+            credential: made)
         _ = try await stored { () throws(StoreError) in try await directory.createAccounts([account]) }
         var notes: [String] = []
-        if isFirst, !isAdministrator { notes.append("it is the first account, so it is the administrator: postmaster and abuse reach it") }
+        if isFirst, !isAdministrator {
+            notes.append("it is the first account, so it is the administrator: postmaster and abuse reach it")
+        }
         if let separator = domain.subaddressSeparator, address.localPart.contains(separator) {
             notes.append("its name contains “\(separator)”, which also separates tags in \(domain.domain)")
         }
@@ -60,10 +67,14 @@ extension Administration {
 
     /// An address is an account or an alias, not both.
     func refuseTaken(_ address: EmailAddress) throws(AdministrationFailure) {
-        guard let domain = address.domain, let entry = directory.entry(localPart: address.foldedLocalPart, domain: domain) else { return }
+        guard let domain = address.domain,
+            let entry = directory.entry(localPart: address.foldedLocalPart, domain: domain)
+        else { return }
         switch entry {
         case .account: throw AdministrationFailure(.refused, "\(address) is an account already")
-        case .alias: throw AdministrationFailure(.refused, "\(address) is an alias already", remedy: "remove it first: martlet alias remove \(address)")
+        case .alias:
+            throw AdministrationFailure(
+                .refused, "\(address) is an alias already", remedy: "remove it first: martlet alias remove \(address)")
         }
     }
 
@@ -76,8 +87,10 @@ extension Administration {
 
     func view(_ account: Account) -> AccountView {
         AccountView(
-            address: account.address.description, displayName: account.displayName, quota: account.quota, usedBytes: account.usedBytes,
-            usedMessages: account.usedMessages, isAdministrator: account.isAdministrator, isSuspended: account.isSuspended,
+            address: account.address.description, displayName: account.displayName, quota: account.quota,
+            usedBytes: account.usedBytes,
+            usedMessages: account.usedMessages, isAdministrator: account.isAdministrator,
+            isSuspended: account.isSuspended,
             addresses: directory.addresses(of: account.id).map(\.description))
     }
 
@@ -91,12 +104,14 @@ extension Administration {
         case .appPasswordAdd(let address, let label):
             let account = try existingAccount(address)
             guard !label.isEmpty, label.utf8.count <= 100, label.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw AdministrationFailure(.invalid, "a device's name has 1 to 100 characters", remedy: "write a name such as --label phone")
+                throw AdministrationFailure(
+                    .invalid, "a device's name has 1 to 100 characters", remedy: "write a name such as --label phone")
             }
             let existing = try await stored { () throws(StoreError) in try await directory.credentials(of: account.id) }
             guard existing.count <= Administration.maximumAppPasswords else {
                 throw AdministrationFailure(
-                    .refused, "\(account.address) has \(Administration.maximumAppPasswords) app passwords", remedy: "revoke one that is not used")
+                    .refused, "\(account.address) has \(Administration.maximumAppPasswords) app passwords",
+                    remedy: "revoke one that is not used")
             }
             let password = CredentialMaker.generateAppPassword()
             let number = (existing.map(\.number).max() ?? 0) + 1
@@ -106,16 +121,21 @@ extension Administration {
         case .appPasswordList(let address):
             let account = try existingAccount(address)
             let existing = try await stored { () throws(StoreError) in try await directory.credentials(of: account.id) }
-            return .appPasswords(existing.filter { $0.number != 0 }.sorted { $0.number < $1.number }.map(AppPasswordView.init))
+            return .appPasswords(
+                existing.filter { $0.number != 0 }.sorted { $0.number < $1.number }.map(AppPasswordView.init))
         case .appPasswordRevoke(let address, let number):
             let account = try existingAccount(address)
             let existing = try await stored { () throws(StoreError) in try await directory.credentials(of: account.id) }
             guard let credential = existing.first(where: { $0.number == number && number != 0 }) else {
                 throw AdministrationFailure(
-                    .notFound, "\(account.address) has no app password \(number)", remedy: "“martlet account app-password list” lists them")
+                    .notFound, "\(account.address) has no app password \(number)",
+                    remedy: "“martlet account app-password list” lists them")
             }
-            try await stored { () throws(StoreError) in try await directory.removeCredential(number: number, of: account.id) }
-            return .done("app password \(number) (\(escapedForTerminal(credential.label))) of \(account.address) is revoked")
+            try await stored { () throws(StoreError) in
+                try await directory.removeCredential(number: number, of: account.id)
+            }
+            return .done(
+                "app password \(number) (\(escapedForTerminal(credential.label))) of \(account.address) is revoked")
         default:
             preconditionFailure("requests about app passwords come here")
         }

@@ -10,7 +10,9 @@ extension Administration {
         case .domainAdd(let text, let catchAll, let separator):
             let name = try domainName(text)
             guard directory.domain(name) == nil else {
-                throw AdministrationFailure(.refused, "\(name) is a domain of this server already", remedy: "change it with “martlet domain set”")
+                throw AdministrationFailure(
+                    .refused, "\(name) is a domain of this server already",
+                    remedy: "change it with “martlet domain set”")
             }
             var domain = LocalDomain(domain: name, subaddressSeparator: defaults.subaddressSeparator)
             if let catchAll { domain.catchAll = try emailAddress(catchAll) }
@@ -49,7 +51,9 @@ extension Administration {
         case .none: domain.subaddressSeparator = nil
         case .character(let text):
             guard text.utf8.count == 1, let character = text.first, "+-_=.#~".contains(character) else {
-                throw AdministrationFailure(.invalid, "“\(escapedForTerminal(text))” cannot separate a tag", remedy: "use one of + - _ = . # ~, or none")
+                throw AdministrationFailure(
+                    .invalid, "“\(escapedForTerminal(text))” cannot separate a tag",
+                    remedy: "use one of + - _ = . # ~, or none")
             }
             domain.subaddressSeparator = character
         }
@@ -58,7 +62,8 @@ extension Administration {
     private func existingDomain(_ text: String) throws(AdministrationFailure) -> LocalDomain {
         let name = try domainName(text)
         guard let domain = directory.domain(name) else {
-            throw AdministrationFailure(.notFound, "\(name) is not a domain of this server", remedy: "“martlet domain list” lists them")
+            throw AdministrationFailure(
+                .notFound, "\(name) is not a domain of this server", remedy: "“martlet domain list” lists them")
         }
         return domain
     }
@@ -76,7 +81,9 @@ extension Administration {
         switch request {
         case .aliasAdd(let text, let targetTexts):
             let (address, domain) = try localAddress(text)
-            if case .account? = directory.entry(localPart: address.foldedLocalPart, domain: domain.domain) { try refuseTaken(address) }
+            if case .account? = directory.entry(localPart: address.foldedLocalPart, domain: domain.domain) {
+                try refuseTaken(address)
+            }
             var targets: [EmailAddress] = []
             for targetText in targetTexts {
                 let target = try emailAddress(targetText)
@@ -85,7 +92,8 @@ extension Administration {
             }
             guard !targets.isEmpty, targets.count <= RecipientResolver.maximumTargets else {
                 throw AdministrationFailure(
-                    .invalid, "an alias has 1 to \(RecipientResolver.maximumTargets) targets", remedy: "martlet alias add ADDRESS TARGET [TARGET]...")
+                    .invalid, "an alias has 1 to \(RecipientResolver.maximumTargets) targets",
+                    remedy: "martlet alias add ADDRESS TARGET [TARGET]...")
             }
             try await stored { () throws(StoreError) in try await directory.putAlias(address, targets: targets) }
             return .aliases([AliasView(address: address.description, targets: targets.map(\.description))])
@@ -97,8 +105,11 @@ extension Administration {
                     .sorted { $0.address < $1.address })
         case .aliasRemove(let text):
             let address = try emailAddress(text)
-            guard let domain = address.domain, case .alias? = directory.entry(localPart: address.foldedLocalPart, domain: domain) else {
-                throw AdministrationFailure(.notFound, "there is no alias \(address)", remedy: "“martlet alias list” lists them")
+            guard let domain = address.domain,
+                case .alias? = directory.entry(localPart: address.foldedLocalPart, domain: domain)
+            else {
+                throw AdministrationFailure(
+                    .notFound, "there is no alias \(address)", remedy: "“martlet alias list” lists them")
             }
             try await stored { () throws(StoreError) in try await directory.removeAlias(address) }
             return .done("the alias \(address) is removed")
@@ -117,8 +128,11 @@ extension Administration {
             throw AdministrationFailure(
                 .refused, "\(target) is not an address of this server, and mail is not yet passed on to other servers",
                 remedy: "name an account or alias of this server; forwarding comes with the next release")
-        case .unknownUser: throw AdministrationFailure(.refused, "\(target) reaches nobody", remedy: "add it first: martlet account add \(target)")
-        case .brokenAlias(let reason): throw AdministrationFailure(.refused, "\(target) is an alias that cannot be expanded: \(reason)")
+        case .unknownUser:
+            throw AdministrationFailure(
+                .refused, "\(target) reaches nobody", remedy: "add it first: martlet account add \(target)")
+        case .brokenAlias(let reason):
+            throw AdministrationFailure(.refused, "\(target) is an alias that cannot be expanded: \(reason)")
         }
     }
 }

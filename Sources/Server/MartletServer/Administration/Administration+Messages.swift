@@ -26,7 +26,8 @@ extension Administration {
         case .expungedList(let address, let limit):
             let account = try existingAccount(address)
             let expunged = try await stored { () throws(StoreError) in
-                try await mailboxes.expunged(of: account.id, limit: min(max(1, limit), AdministrationRequest.maximumList))
+                try await mailboxes.expunged(
+                    of: account.id, limit: min(max(1, limit), AdministrationRequest.maximumList))
             }
             return .expunged(expunged.map(ExpungedView.init))
         case .messageUndelete(let address, let mailbox, let uids):
@@ -53,19 +54,24 @@ extension Administration {
         return entries.map { entry in
             let summary = byUID[entry.uid]
             return MessageView(
-                uid: entry.uid, date: entry.internalDate.description, size: entry.size, flags: Administration.names(entry.flags, keywords),
+                uid: entry.uid, date: entry.internalDate.description, size: entry.size,
+                flags: Administration.names(entry.flags, keywords),
                 from: summary?.from ?? "", subject: summary?.subject ?? "", messageID: summary?.messageID)
         }
     }
 
     private static func names(_ flags: Flags, _ keywords: [String]) -> [String] {
         let system: [(Flags, String)] = [
-            (.seen, "\\Seen"), (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"), (.draft, "\\Draft"),
+            (.seen, "\\Seen"), (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.deleted, "\\Deleted"),
+            (.draft, "\\Draft"),
         ]
-        return system.filter { flags.contains($0.0) }.map(\.1) + flags.keywordIndices.compactMap { $0 < keywords.count ? keywords[$0] : nil }
+        return system.filter { flags.contains($0.0) }.map(\.1)
+            + flags.keywordIndices.compactMap { $0 < keywords.count ? keywords[$0] : nil }
     }
 
-    private func undelete(_ address: String, mailbox: String?, uids: [UInt32]?) async throws(AdministrationFailure) -> Int {
+    private func undelete(_ address: String, mailbox: String?, uids: [UInt32]?) async throws(AdministrationFailure)
+        -> Int
+    {
         let account = try existingAccount(address)
         let expunged = try await stored { () throws(StoreError) in
             try await mailboxes.expunged(of: account.id, limit: AdministrationRequest.maximumList)
@@ -99,7 +105,9 @@ extension Administration {
         guard !queries.isEmpty else {
             throw AdministrationFailure(
                 .invalid, "“\(escapedForTerminal(subject))” is no lookup code, Message-ID or address",
-                remedy: "take the code of 13 characters from the server's reply, the Message-ID from the message, or an address")
+                remedy:
+                    "take the code of 13 characters from the server's reply, the Message-ID from the message, or an address"
+            )
         }
         var resolution: String?
         if let address, let domain = address.domain, directory.domain(domain) != nil { resolution = told(address) }
@@ -119,7 +127,8 @@ extension Administration {
         case .found:
             let targets = resolution.targets.map(\.address.description) + resolution.outside.map(\.description)
             return "\(address) now reaches \(targets.joined(separator: ", "))\(how)."
-        case .unknownUser, .notLocal: return "\(address) now reaches nobody: there is no account, alias or catch-all for it."
+        case .unknownUser, .notLocal:
+            return "\(address) now reaches nobody: there is no account, alias or catch-all for it."
         case .brokenAlias(let reason): return "\(address) is an alias that cannot be expanded: \(reason)\(how)."
         }
     }

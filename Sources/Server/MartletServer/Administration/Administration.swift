@@ -26,7 +26,8 @@ package struct Administration: Sendable {
     let verifier: @Sendable () async -> VerificationView
 
     package init(
-        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore, clock: any WallClock, defaults: Defaults,
+        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore, clock: any WallClock,
+        defaults: Defaults,
         verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
@@ -43,14 +44,17 @@ package struct Administration: Sendable {
         do throws(AdministrationFailure) {
             switch request {
             case .status: return .status(status())
-            case .accountAdd, .accountList, .accountShow, .accountRemove, .accountSet, .accountPassword: return try await account(request)
+            case .accountAdd, .accountList, .accountShow, .accountRemove, .accountSet, .accountPassword:
+                return try await account(request)
             case .appPasswordAdd, .appPasswordList, .appPasswordRevoke: return try await appPassword(request)
             case .domainAdd, .domainList, .domainRemove, .domainSet: return try await domain(request)
             case .aliasAdd, .aliasList, .aliasRemove: return try await alias(request)
-            case .mailboxList, .messageList, .messageRead, .expungedList, .messageUndelete: return try await message(request)
+            case .mailboxList, .messageList, .messageRead, .expungedList, .messageUndelete:
+                return try await message(request)
             case .explain(let subject, let limit): return .explanation(try await explain(subject, limit: limit))
             case .verify: return .verification(await verifier())
-            case .ledger: return .ledger(LedgerView(try await stored { () throws(StoreError) in try await records.ledger() }))
+            case .ledger:
+                return .ledger(LedgerView(try await stored { () throws(StoreError) in try await records.ledger() }))
             }
         } catch {
             return .failure(error)
@@ -72,30 +76,42 @@ package struct Administration: Sendable {
 
     static func failure(_ error: StoreError) -> AdministrationFailure {
         switch error {
-        case .unavailable(let reason): AdministrationFailure(.unavailable, "the store cannot write: \(reason)", remedy: "look at the disk; nothing was changed")
-        case .overQuota: AdministrationFailure(.refused, "the account has no room", remedy: "raise its quota with “martlet account set --quota”")
-        case .noSuchAccount: AdministrationFailure(.notFound, "there is no such account", remedy: "“martlet account list” lists them")
-        case .noSuchMailbox: AdministrationFailure(.notFound, "there is no such mailbox", remedy: "“martlet account show” lists them")
+        case .unavailable(let reason):
+            AdministrationFailure(
+                .unavailable, "the store cannot write: \(reason)", remedy: "look at the disk; nothing was changed")
+        case .overQuota:
+            AdministrationFailure(
+                .refused, "the account has no room", remedy: "raise its quota with “martlet account set --quota”")
+        case .noSuchAccount:
+            AdministrationFailure(.notFound, "there is no such account", remedy: "“martlet account list” lists them")
+        case .noSuchMailbox:
+            AdministrationFailure(.notFound, "there is no such mailbox", remedy: "“martlet account show” lists them")
         case .mailboxExists: AdministrationFailure(.refused, "it exists already")
         case .invalidName(let reason): AdministrationFailure(.invalid, "the name cannot be used: \(reason)")
         case .notAllowed(let reason): AdministrationFailure(.refused, reason)
-        case .noSuchMessage: AdministrationFailure(.notFound, "there is no such message", remedy: "“martlet message list” lists them")
+        case .noSuchMessage:
+            AdministrationFailure(.notFound, "there is no such message", remedy: "“martlet message list” lists them")
         case .limit(let name): AdministrationFailure(.refused, "a limit is reached: \(name)")
-        case .corrupt(let reason): AdministrationFailure(.unavailable, "stored bytes are damaged: \(reason)", remedy: "restore them from a backup")
-        case .closed: AdministrationFailure(.unavailable, "the server is shutting down", remedy: "try again when it is back")
+        case .corrupt(let reason):
+            AdministrationFailure(
+                .unavailable, "stored bytes are damaged: \(reason)", remedy: "restore them from a backup")
+        case .closed:
+            AdministrationFailure(.unavailable, "the server is shutting down", remedy: "try again when it is back")
         }
     }
 
     func emailAddress(_ text: String) throws(AdministrationFailure) -> EmailAddress {
         guard let address = EmailAddress(text), address.domain != nil else {
-            throw AdministrationFailure(.invalid, "“\(escapedForTerminal(text))” is no address", remedy: "write name@domain")
+            throw AdministrationFailure(
+                .invalid, "“\(escapedForTerminal(text))” is no address", remedy: "write name@domain")
         }
         return address
     }
 
     func domainName(_ text: String) throws(AdministrationFailure) -> Domain {
         guard let domain = Domain(text) else {
-            throw AdministrationFailure(.invalid, "“\(escapedForTerminal(text))” is no domain", remedy: "write a name such as example.org")
+            throw AdministrationFailure(
+                .invalid, "“\(escapedForTerminal(text))” is no domain", remedy: "write a name such as example.org")
         }
         return domain
     }
@@ -105,7 +121,8 @@ package struct Administration: Sendable {
         let address = try emailAddress(text)
         guard let name = address.domain, let domain = directory.domain(name) else {
             let name = address.domain?.unicode ?? "its domain"
-            throw AdministrationFailure(.refused, "\(name) is not a domain of this server", remedy: "add it first: martlet domain add \(name)")
+            throw AdministrationFailure(
+                .refused, "\(name) is not a domain of this server", remedy: "add it first: martlet domain add \(name)")
         }
         return (address, domain)
     }
@@ -113,12 +130,14 @@ package struct Administration: Sendable {
     /// The account with exactly this address.
     func existingAccount(_ text: String) throws(AdministrationFailure) -> Account {
         let address = try emailAddress(text)
-        if let domain = address.domain, case .account(let id, _)? = directory.entry(localPart: address.foldedLocalPart, domain: domain),
+        if let domain = address.domain,
+            case .account(let id, _)? = directory.entry(localPart: address.foldedLocalPart, domain: domain),
             let account = directory.account(id)
         {
             return account
         }
-        throw AdministrationFailure(.notFound, "there is no account \(address)", remedy: "“martlet account list” lists them")
+        throw AdministrationFailure(
+            .notFound, "there is no account \(address)", remedy: "“martlet account list” lists them")
     }
 
     /// Hashes a password: tens of milliseconds to a third of a second, on a thread of the pool.
@@ -126,7 +145,8 @@ package struct Administration: Sendable {
         _ password: Secret, number: Int64, label: String, besides existing: [Credential]
     ) throws(AdministrationFailure) -> Credential {
         do throws(CredentialMaker.Failure) {
-            return try CredentialMaker.make(password: password, number: number, label: label, now: clock.now(), sharingSaltsOf: existing)
+            return try CredentialMaker.make(
+                password: password, number: number, label: label, now: clock.now(), sharingSaltsOf: existing)
         } catch {
             throw AdministrationFailure(error == .outOfMemory ? .unavailable : .invalid, error.description)
         }

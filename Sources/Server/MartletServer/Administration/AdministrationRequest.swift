@@ -5,7 +5,9 @@ package import MartletCore
 package enum AdministrationRequest: Codable, Sendable, Hashable {
     case status
 
-    case accountAdd(address: String, displayName: String, quota: Int64?, usesDefaultQuota: Bool, isAdministrator: Bool, password: PasswordText)
+    case accountAdd(
+        address: String, displayName: String, quota: Int64?, usesDefaultQuota: Bool, isAdministrator: Bool,
+        password: PasswordText)
     case accountList
     case accountShow(address: String)
     case accountRemove(address: String)

@@ -16,7 +16,9 @@ package final class AdministrationSession {
     private init(_ way: Way) { self.way = way }
 
     /// - Throws: `AdministrationUnreachable` with a sentence for people.
-    package static func open(_ directory: DataDirectory, configuration: Configuration) async throws(AdministrationUnreachable) -> AdministrationSession {
+    package static func open(_ directory: DataDirectory, configuration: Configuration)
+        async throws(AdministrationUnreachable) -> AdministrationSession
+    {
         do throws(FileFailure) {
             if let client = try ControlClient(directory) { return AdministrationSession(.server(client)) }
         } catch {
@@ -24,22 +26,30 @@ package final class AdministrationSession {
         }
         guard directory.isInUse else {
             throw AdministrationUnreachable(
-                "there is no mail server's data in \(directory.path); start “martlet lab --dir DIR” or “martlet serve” first, or name the directory with --dir")
+                "there is no mail server's data in \(directory.path); start “martlet lab --dir DIR” or “martlet serve” first, or name the directory with --dir"
+            )
         }
         let logger = Logger(label: "store") { label in
             ServerLogHandler(label: label, sink: LogSink(path: nil), format: .text, level: .init(.warning))
         }
         do throws(StoreOpenError) {
-            return AdministrationSession(.store(try await OpenedStore.open(directory, configuration: configuration, clock: SystemClock(), logger: logger)))
+            return AdministrationSession(
+                .store(
+                    try await OpenedStore.open(
+                        directory, configuration: configuration, clock: SystemClock(), logger: logger)))
         } catch {
             throw AdministrationUnreachable(error.description)
         }
     }
 
-    package func perform(_ request: AdministrationRequest) async throws(AdministrationUnreachable) -> AdministrationResponse {
+    package func perform(_ request: AdministrationRequest) async throws(AdministrationUnreachable)
+        -> AdministrationResponse
+    {
         switch way {
         case .server(let client):
-            do throws(FileFailure) { return try client.perform(request) } catch { throw AdministrationUnreachable(error.description) }
+            do throws(FileFailure) { return try client.perform(request) } catch {
+                throw AdministrationUnreachable(error.description)
+            }
         case .store(let store):
             return await store.administration.perform(request)
         }

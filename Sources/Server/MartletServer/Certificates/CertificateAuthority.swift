@@ -51,16 +51,22 @@ package struct CertificateAuthority: Sendable {
     // MARK: Kept ones
 
     private func keptAuthority(now: Instant) throws -> Authority? {
-        guard let certificateText = directory.read(directory.authorityCertificate), let keyText = directory.read(directory.authorityKey),
-            let certificate = try? Certificate(pemEncoded: certificateText), let key = try? P256.Signing.PrivateKey(pemRepresentation: keyText),
+        guard let certificateText = directory.read(directory.authorityCertificate),
+            let keyText = directory.read(directory.authorityKey),
+            let certificate = try? Certificate(pemEncoded: certificateText),
+            let key = try? P256.Signing.PrivateKey(pemRepresentation: keyText),
             certificate.publicKey == Certificate.PublicKey(key.publicKey), isGood(certificate, now: now)
         else { return nil }
         return Authority(certificate: certificate, key: key)
     }
 
-    private func keptIdentity(_ authority: Authority, names: [String], addresses: [[UInt8]], now: Instant) throws -> Identity? {
-        guard let certificateText = directory.read(directory.serverCertificate), let keyText = directory.read(directory.serverKey),
-            let certificate = try? Certificate(pemEncoded: certificateText), let key = try? P256.Signing.PrivateKey(pemRepresentation: keyText),
+    private func keptIdentity(_ authority: Authority, names: [String], addresses: [[UInt8]], now: Instant) throws
+        -> Identity?
+    {
+        guard let certificateText = directory.read(directory.serverCertificate),
+            let keyText = directory.read(directory.serverKey),
+            let certificate = try? Certificate(pemEncoded: certificateText),
+            let key = try? P256.Signing.PrivateKey(pemRepresentation: keyText),
             certificate.publicKey == Certificate.PublicKey(key.publicKey), isGood(certificate, now: now),
             authority.certificate.publicKey.isValidSignature(certificate.signature, for: certificate),
             let kept = try certificate.extensions.subjectAlternativeNames,
@@ -82,32 +88,40 @@ package struct CertificateAuthority: Sendable {
             OrganizationName("Martlet")
         }
         let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: date(now + (.zero - CertificateAuthority.backdating)),
-            notValidAfter: date(now + CertificateAuthority.authorityLifetime), issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
+            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
+            notValidBefore: date(now + (.zero - CertificateAuthority.backdating)),
+            notValidAfter: date(now + CertificateAuthority.authorityLifetime), issuer: name, subject: name,
+            signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try Certificate.Extensions {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                 Critical(KeyUsage(keyCertSign: true, cRLSign: true))
                 SubjectKeyIdentifier(hash: Certificate.PublicKey(key.publicKey))
             }, issuerPrivateKey: .init(key))
         try directory.write(key.pemRepresentation + "\n", to: directory.authorityKey, mode: 0o600)
-        try directory.write(try certificate.serializeAsPEM().pemString + "\n", to: directory.authorityCertificate, mode: 0o644)
+        try directory.write(
+            try certificate.serializeAsPEM().pemString + "\n", to: directory.authorityCertificate, mode: 0o644)
         return Authority(certificate: certificate, key: key)
     }
 
-    private func makeIdentity(_ authority: Authority, names: [String], addresses: [[UInt8]], now: Instant) throws -> Identity {
+    private func makeIdentity(_ authority: Authority, names: [String], addresses: [[UInt8]], now: Instant) throws
+        -> Identity
+    {
         let key = P256.Signing.PrivateKey()
         let commonName = names.first ?? "localhost"
         let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: date(now + (.zero - CertificateAuthority.backdating)),
+            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
+            notValidBefore: date(now + (.zero - CertificateAuthority.backdating)),
             notValidAfter: date(now + CertificateAuthority.certificateLifetime), issuer: authority.certificate.subject,
-            subject: try DistinguishedName { CommonName(String(commonName.prefix(64))) }, signatureAlgorithm: .ecdsaWithSHA256,
+            subject: try DistinguishedName { CommonName(String(commonName.prefix(64))) },
+            signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
                 Critical(KeyUsage(digitalSignature: true))
                 try ExtendedKeyUsage([.serverAuth])
                 SubjectAlternativeNames(alternativeNames(names, addresses))
                 SubjectKeyIdentifier(hash: Certificate.PublicKey(key.publicKey))
-                AuthorityKeyIdentifier(keyIdentifier: try authority.certificate.extensions.subjectKeyIdentifier?.keyIdentifier)
+                AuthorityKeyIdentifier(
+                    keyIdentifier: try authority.certificate.extensions.subjectKeyIdentifier?.keyIdentifier)
             }, issuerPrivateKey: .init(authority.key))
         let certificateText = try certificate.serializeAsPEM().pemString + "\n"
         let keyText = key.pemRepresentation + "\n"

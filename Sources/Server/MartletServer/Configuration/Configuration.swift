@@ -25,7 +25,8 @@ package struct Configuration: Sendable {
         /// Services by name with their addresses, in the order of the reference.
         package var all: [(service: String, addresses: [ListenAddress])] {
             [
-                ("smtp", smtp), ("submission", submission), ("submissions", submissions), ("lmtp", lmtp), ("imap", imap), ("imaps", imaps),
+                ("smtp", smtp), ("submission", submission), ("submissions", submissions), ("lmtp", lmtp),
+                ("imap", imap), ("imaps", imaps),
                 ("pop3", pop3), ("pop3s", pop3s),
             ]
         }
@@ -110,7 +111,8 @@ package struct Configuration: Sendable {
     package init(_ settings: ConfigurationSettings) throws(ConfigurationErrors) {
         server = Server(
             hostname: Domain(settings.text("server.hostname")), dataDirectory: settings.text("server.data-directory"),
-            threads: settings.integer("server.threads"), shutdownPatience: settings.duration("server.shutdown-patience") ?? .zero)
+            threads: settings.integer("server.threads"),
+            shutdownPatience: settings.duration("server.shutdown-patience") ?? .zero)
         listeners = Listeners(
             smtp: settings.addresses("listeners.smtp"), submission: settings.addresses("listeners.submission"),
             submissions: settings.addresses("listeners.submissions"), lmtp: settings.addresses("listeners.lmtp"),
@@ -120,21 +122,29 @@ package struct Configuration: Sendable {
         let key = settings.text("tls.key")
         tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
         smtp = SMTP(
-            maximumMessageSize: Int(settings.byteCount("smtp.max-message-size") ?? 0), maximumRecipients: settings.integer("smtp.max-recipients"),
-            maximumTransactions: settings.integer("smtp.max-transactions"), maximumLine: Int(settings.byteCount("smtp.max-line") ?? 0),
-            maximumHeaderSize: Int(settings.byteCount("smtp.max-header-size") ?? 0), maximumErrors: settings.integer("smtp.max-errors"),
+            maximumMessageSize: Int(settings.byteCount("smtp.max-message-size") ?? 0),
+            maximumRecipients: settings.integer("smtp.max-recipients"),
+            maximumTransactions: settings.integer("smtp.max-transactions"),
+            maximumLine: Int(settings.byteCount("smtp.max-line") ?? 0),
+            maximumHeaderSize: Int(settings.byteCount("smtp.max-header-size") ?? 0),
+            maximumErrors: settings.integer("smtp.max-errors"),
             commandTimeout: settings.duration("smtp.command-timeout") ?? .zero,
-            dataTimeout: settings.duration("smtp.data-timeout") ?? .zero, minimumDataRate: Int(settings.byteCount("smtp.min-data-rate") ?? 0),
-            maximumReceived: settings.integer("smtp.max-received"), maximumConnections: settings.integer("smtp.max-connections"),
+            dataTimeout: settings.duration("smtp.data-timeout") ?? .zero,
+            minimumDataRate: Int(settings.byteCount("smtp.min-data-rate") ?? 0),
+            maximumReceived: settings.integer("smtp.max-received"),
+            maximumConnections: settings.integer("smtp.max-connections"),
             maximumConnectionsPerAddress: settings.integer("smtp.max-connections-per-address"))
         lmtp = LMTP(maximumConnections: settings.integer("lmtp.max-connections"))
         imap = IMAP(
-            idleTimeout: settings.duration("imap.idle-timeout") ?? .zero, loginTimeout: settings.duration("imap.login-timeout") ?? .zero,
-            appendLimit: Int(settings.byteCount("imap.append-limit") ?? 0), maximumFailedLogins: settings.integer("imap.max-failed-logins"),
+            idleTimeout: settings.duration("imap.idle-timeout") ?? .zero,
+            loginTimeout: settings.duration("imap.login-timeout") ?? .zero,
+            appendLimit: Int(settings.byteCount("imap.append-limit") ?? 0),
+            maximumFailedLogins: settings.integer("imap.max-failed-logins"),
             maximumConnections: settings.integer("imap.max-connections"),
             maximumConnectionsPerAddress: settings.integer("imap.max-connections-per-address"))
         pop3 = POP3(
-            idleTimeout: settings.duration("pop3.idle-timeout") ?? .zero, maximumConnections: settings.integer("pop3.max-connections"),
+            idleTimeout: settings.duration("pop3.idle-timeout") ?? .zero,
+            maximumConnections: settings.integer("pop3.max-connections"),
             maximumConnectionsPerAddress: settings.integer("pop3.max-connections-per-address"))
         authentication = Authentication(
             allowsPlaintextFromLoopback: settings.boolean("auth.plaintext-from-loopback"),
@@ -142,8 +152,10 @@ package struct Configuration: Sendable {
         subaddressSeparator = settings.text("addresses.subaddress-separator").first
         recordsKeepDays = settings.integer("records.keep-days")
         store = Store(
-            expungeRetention: settings.duration("store.expunge-retention") ?? .zero, defaultQuota: settings.byteCount("store.quota-default"),
-            freeSpaceReserve: settings.byteCount("store.free-space-reserve") ?? 0, indexCache: Int(settings.byteCount("store.index-cache") ?? 0))
+            expungeRetention: settings.duration("store.expunge-retention") ?? .zero,
+            defaultQuota: settings.byteCount("store.quota-default"),
+            freeSpaceReserve: settings.byteCount("store.free-space-reserve") ?? 0,
+            indexCache: Int(settings.byteCount("store.index-cache") ?? 0))
         log = Log(level: settings.text("log.level"), isJSON: settings.text("log.format") == "json")
         let issues = Configuration.conflicts(settings, listeners)
         guard issues.isEmpty else { throw ConfigurationErrors(issues) }
@@ -163,7 +175,9 @@ package struct Configuration: Sendable {
         }
         if settings.text("server.data-directory").isEmpty {
             issues.append(
-                ConfigurationIssue(settings["server.data-directory"].origin, "server.data-directory is empty", remedy: "name a directory"))
+                ConfigurationIssue(
+                    settings["server.data-directory"].origin, "server.data-directory is empty",
+                    remedy: "name a directory"))
         }
         var services: [ListenAddress: String] = [:]
         for (service, addresses) in listeners.all {
@@ -171,7 +185,8 @@ package struct Configuration: Sendable {
                 if let other = services[address] {
                     issues.append(
                         ConfigurationIssue(
-                            settings["listeners.\(service)"].origin, "listeners.\(service) and listeners.\(other) both want \(address)",
+                            settings["listeners.\(service)"].origin,
+                            "listeners.\(service) and listeners.\(other) both want \(address)",
                             remedy: "give one of them another port"))
                 }
                 services[address] = service
@@ -180,7 +195,8 @@ package struct Configuration: Sendable {
         if listeners.all.allSatisfy(\.addresses.isEmpty) {
             issues.append(
                 ConfigurationIssue(
-                    settings["listeners.smtp"].origin, "every listener is switched off", remedy: "give one of listeners.* an address"))
+                    settings["listeners.smtp"].origin, "every listener is switched off",
+                    remedy: "give one of listeners.* an address"))
         }
         return issues
     }
@@ -190,10 +206,12 @@ extension Configuration {
     /// Reads and checks everything.
     /// - Throws: every mistake at once.
     package static func load(
-        preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil, environment: [String: String] = [:],
+        preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil,
+        environment: [String: String] = [:],
         overrides: [String] = []
     ) throws(ConfigurationErrors) -> (configuration: Configuration, settings: ConfigurationSettings) {
-        let settings = try ConfigurationSettings(preset: preset, file: file, environment: environment, overrides: overrides)
+        let settings = try ConfigurationSettings(
+            preset: preset, file: file, environment: environment, overrides: overrides)
         return (try Configuration(settings), settings)
     }
 }

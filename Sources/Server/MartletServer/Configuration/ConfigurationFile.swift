@@ -24,13 +24,20 @@ package enum ConfigurationFile {
     static let maximumDuplicates = 100
 
     /// All assignments in the order of the file, and what is wrong with the file's shape.
-    package static func read(_ text: String, path: String) -> (assignments: [ConfigurationAssignment], issues: [ConfigurationIssue]) {
+    package static func read(_ text: String, path: String) -> (
+        assignments: [ConfigurationAssignment], issues: [ConfigurationIssue]
+    ) {
         guard text.utf8.count <= maximumSize else {
             let origin = ConfigurationOrigin.file(path: path, line: 1, column: 1)
-            return ([], [ConfigurationIssue(origin, "the file is larger than 1 MiB", remedy: "is this the right file?")])
+            return (
+                [], [ConfigurationIssue(origin, "the file is larger than 1 MiB", remedy: "is this the right file?")]
+            )
         }
         if let origin = controlCharacter(in: text, path: path) {
-            return ([], [ConfigurationIssue(origin, "not YAML: a control character", remedy: "remove it; is this a text file?")])
+            return (
+                [],
+                [ConfigurationIssue(origin, "not YAML: a control character", remedy: "remove it; is this a text file?")]
+            )
         }
         var reader = Reader(path: path)
         switch compose(text, path: path) {
@@ -49,7 +56,9 @@ package enum ConfigurationFile {
             case "\n": (line, column) = (line + 1, 1)
             case "\t", "\r", "\u{85}": column += 1
             default:
-                if scalar.properties.generalCategory == .control { return .file(path: path, line: line, column: column) }
+                if scalar.properties.generalCategory == .control {
+                    return .file(path: path, line: line, column: column)
+                }
                 column += 1
             }
         }
@@ -71,21 +80,29 @@ package enum ConfigurationFile {
                 }
                 text = marked
             } catch let YamlError.scanner(_, problem, mark, _) {
-                return .failure(one(path, mark, "not YAML: \(problem)", "mend the line; keys are indented with spaces and end with a colon"))
+                return .failure(
+                    one(
+                        path, mark, "not YAML: \(problem)",
+                        "mend the line; keys are indented with spaces and end with a colon"))
             } catch let YamlError.parser(_, problem, mark, _) {
-                return .failure(one(path, mark, "not YAML: \(problem)", "mend the line; keys are indented with spaces and end with a colon"))
+                return .failure(
+                    one(
+                        path, mark, "not YAML: \(problem)",
+                        "mend the line; keys are indented with spaces and end with a colon"))
             } catch let YamlError.composer(_, problem, mark, _) {
                 return .failure(one(path, mark, "not YAML: \(problem)", "mend the line"))
             } catch {
                 return .failure(one(path, nil, "not YAML: \(escapedForTerminal("\(error)"))", "mend the file"))
             }
         }
-        return .failure(one(path, nil, "more than \(maximumDuplicates) keys are written twice", "is this the right file?"))
+        return .failure(
+            one(path, nil, "more than \(maximumDuplicates) keys are written twice", "is this the right file?"))
     }
 
     private static func one(_ path: String, _ mark: Mark?, _ problem: String, _ remedy: String) -> ConfigurationErrors {
         ConfigurationErrors([
-            ConfigurationIssue(.file(path: path, line: mark?.line ?? 1, column: mark?.column ?? 1), problem, remedy: remedy)
+            ConfigurationIssue(
+                .file(path: path, line: mark?.line ?? 1, column: mark?.column ?? 1), problem, remedy: remedy)
         ])
     }
 
@@ -94,7 +111,8 @@ package enum ConfigurationFile {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard mark.line >= 1, mark.line <= lines.count else { return nil }
         let scalars = lines[mark.line - 1].unicodeScalars
-        guard var place = scalars.index(scalars.startIndex, offsetBy: mark.column - 1, limitedBy: scalars.endIndex), place < scalars.endIndex
+        guard var place = scalars.index(scalars.startIndex, offsetBy: mark.column - 1, limitedBy: scalars.endIndex),
+            place < scalars.endIndex
         else { return nil }
         if scalars[place] == "\"" || scalars[place] == "'" { place = scalars.index(after: place) }
         lines[mark.line - 1].insert(contentsOf: "\(duplicateMark)\(round)-", at: place)
@@ -114,15 +132,24 @@ package enum ConfigurationFile {
         mutating func read(_ node: Node, prefix: String, depth: Int) {
             guard case .mapping(let mapping) = node else {
                 // An empty document is an empty configuration; a section without keys is one too.
-                if case .scalar(let scalar) = node, scalar.string.isEmpty || scalar.string == "null" || scalar.string == "~" { return }
+                if case .scalar(let scalar) = node,
+                    scalar.string.isEmpty || scalar.string == "null" || scalar.string == "~"
+                {
+                    return
+                }
                 issues.append(
                     ConfigurationIssue(
-                        origin(node.mark), prefix.isEmpty ? "the file is no mapping of keys to values" : "“\(prefix)” is a section, not a key",
-                        remedy: prefix.isEmpty ? "write lines such as “smtp.max-errors: 20”" : "indent its keys below it"))
+                        origin(node.mark),
+                        prefix.isEmpty
+                            ? "the file is no mapping of keys to values" : "“\(prefix)” is a section, not a key",
+                        remedy: prefix.isEmpty
+                            ? "write lines such as “smtp.max-errors: 20”" : "indent its keys below it"))
                 return
             }
             guard depth < ConfigurationFile.maximumDepth else {
-                issues.append(ConfigurationIssue(origin(node.mark), "sections are nested too deeply", remedy: "keys have one or two dots"))
+                issues.append(
+                    ConfigurationIssue(
+                        origin(node.mark), "sections are nested too deeply", remedy: "keys have one or two dots"))
                 return
             }
             for (keyNode, value) in mapping { readPair(keyNode, value, prefix: prefix, depth: depth) }
@@ -130,7 +157,8 @@ package enum ConfigurationFile {
 
         private mutating func readPair(_ keyNode: Node, _ value: Node, prefix: String, depth: Int) {
             guard let scalar = keyNode.scalar else {
-                issues.append(ConfigurationIssue(origin(keyNode.mark), "a key must be plain text", remedy: "write “name: value”"))
+                issues.append(
+                    ConfigurationIssue(origin(keyNode.mark), "a key must be plain text", remedy: "write “name: value”"))
                 return
             }
             let name = prefix + ConfigurationFile.unmarked(scalar.string)
@@ -139,13 +167,17 @@ package enum ConfigurationFile {
             case .scalar(let text) where !isSection:
                 // An empty value (`key:`) is the empty text; each kind says whether it takes that.
                 let isNull = text.style == .plain && (text.string == "null" || text.string == "~")
-                assignments.append(ConfigurationAssignment(key: name, elements: [isNull ? "" : text.string], origin: origin(keyNode.mark)))
+                assignments.append(
+                    ConfigurationAssignment(
+                        key: name, elements: [isNull ? "" : text.string], origin: origin(keyNode.mark)))
             case .sequence(let sequence) where !isSection:
                 var elements: [String] = []
                 for element in sequence {
                     guard let text = element.scalar else {
                         issues.append(
-                            ConfigurationIssue(origin(element.mark), "“\(escapedForTerminal(name))” is a list of plain values", remedy: "write - value"))
+                            ConfigurationIssue(
+                                origin(element.mark), "“\(escapedForTerminal(name))” is a list of plain values",
+                                remedy: "write - value"))
                         continue
                     }
                     elements.append(text.string)
@@ -153,7 +185,9 @@ package enum ConfigurationFile {
                 assignments.append(ConfigurationAssignment(key: name, elements: elements, origin: origin(keyNode.mark)))
             case .mapping where ConfigurationKey.named(name) != nil:
                 issues.append(
-                    ConfigurationIssue(origin(keyNode.mark), "“\(name)” is a key, not a section", remedy: "write its value behind the colon"))
+                    ConfigurationIssue(
+                        origin(keyNode.mark), "“\(name)” is a key, not a section",
+                        remedy: "write its value behind the colon"))
             default:
                 read(value, prefix: name + ".", depth: depth + 1)
             }

@@ -10,13 +10,15 @@ extension ConfigurationKey {
                 + "Empty: the machine's own name."),
         ConfigurationKey(
             "server.data-directory", .path, "/var/lib/martlet",
-            "Where everything is kept: mail, accounts, records, keys, the log and the control socket. Made when it is missing, for this user only."),
+            "Where everything is kept: mail, accounts, records, keys, the log and the control socket. Made when it is missing, for this user only."
+        ),
         ConfigurationKey(
             "server.threads", .integer(0...256), "0",
             "Threads that serve connections. 0: as many as the machine has processors."),
         ConfigurationKey(
             "server.shutdown-patience", .duration(.zero ... .seconds(600)), "5s",
-            "How long sessions have to end after SIGTERM before their connections are closed. What was acknowledged is durable either way."),
+            "How long sessions have to end after SIGTERM before their connections are closed. What was acknowledged is durable either way."
+        ),
     ]
 
     private static let listeners: [ConfigurationKey] = [
@@ -26,7 +28,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "listeners.lmtp", .listenAddresses, "none",
             "Where LMTP (RFC 2033) is served to a filter or relay in front of this server: a socket's path such as /run/martlet/lmtp, or "
-                + "a loopback address with a port. It delivers to local recipients without authentication: never on an address that others reach."),
+                + "a loopback address with a port. It delivers to local recipients without authentication: never on an address that others reach."
+        ),
         listener("imap", "143", "IMAP, with STARTTLS"),
         listener("imaps", "993", "IMAP, TLS from the first byte (RFC 8314)"),
         listener("pop3", "110", "POP3, with STLS"),
@@ -36,7 +39,8 @@ extension ConfigurationKey {
     private static func listener(_ service: String, _ port: String, _ what: String) -> ConfigurationKey {
         ConfigurationKey(
             "listeners.\(service)", .listenAddresses, "0.0.0.0:\(port), [::]:\(port)",
-            "Where this service is offered: \(what). A list of addresses with ports, IPv4 and IPv6 each by itself; none switches it off.")
+            "Where this service is offered: \(what). A list of addresses with ports, IPv4 and IPv6 each by itself; none switches it off."
+        )
     }
 
     private static let tls: [ConfigurationKey] = [
@@ -45,23 +49,27 @@ extension ConfigurationKey {
             "The certificate chain as PEM, the server's own first. Empty: the server makes an authority of its own in the data directory "
                 + "(ca.pem) and a certificate by it, which clients trust only when they are told to."),
         ConfigurationKey(
-            "tls.key", .path, "", reload: .signal, "The private key of tls.certificate as PEM. Both are given or neither."),
+            "tls.key", .path, "", reload: .signal,
+            "The private key of tls.certificate as PEM. Both are given or neither."),
     ]
 
     private static let smtp: [ConfigurationKey] = [
         ConfigurationKey(
             "smtp.max-message-size", .byteCount(64_000...2_000_000_000), "50MB",
-            "The largest message that is taken, by SMTP, submission and LMTP alike. Announced by SIZE (RFC 1870); larger ones get 552 5.3.4."),
+            "The largest message that is taken, by SMTP, submission and LMTP alike. Announced by SIZE (RFC 1870); larger ones get 552 5.3.4."
+        ),
         ConfigurationKey(
             "smtp.max-recipients", .integer(100...50_000), "1000",
             "Recipients of one message; more get 452 4.5.3 and are sent again by the client. Announced as RCPTMAX (RFC 9422). "
                 + "RFC 5321 §4.5.3.1.8 demands 100."),
         ConfigurationKey(
             "smtp.max-transactions", .integer(1...1_000_000), "1000",
-            "Messages in one connection; then the client is told 421 4.7.0 and connects anew. Announced as MAILMAX (RFC 9422)."),
+            "Messages in one connection; then the client is told 421 4.7.0 and connects anew. Announced as MAILMAX (RFC 9422)."
+        ),
         ConfigurationKey(
             "smtp.max-line", .byteCount(512...65_536), "2048",
-            "Octets of a command with its line end; longer ones get 500 5.5.2. RFC 5321 §4.5.3.1.4 demands 512, extensions more."),
+            "Octets of a command with its line end; longer ones get 500 5.5.2. RFC 5321 §4.5.3.1.4 demands 512, extensions more."
+        ),
         ConfigurationKey(
             "smtp.max-header-size", .byteCount(16_384...64_000_000), "1MiB",
             "Octets of a message's header fields together; more get 552 5.3.4."),
@@ -70,16 +78,19 @@ extension ConfigurationKey {
             "Commands that fail before the connection is closed with 421 4.7.0."),
         ConfigurationKey(
             "smtp.command-timeout", .duration(.seconds(10) ... .seconds(3_600)), "5m",
-            "How long the server waits for the next command (RFC 5321 §4.5.3.2.7 demands 5 minutes) before it says 421 4.4.2."),
+            "How long the server waits for the next command (RFC 5321 §4.5.3.2.7 demands 5 minutes) before it says 421 4.4.2."
+        ),
         ConfigurationKey(
             "smtp.data-timeout", .duration(.seconds(10) ... .seconds(3_600)), "5m",
             "How long the server waits for the next bytes of a message before it gives up with 421 4.4.2."),
         ConfigurationKey(
             "smtp.min-data-rate", .byteCount(0...1_000_000), "100",
-            "Octets a second, on average over a message, below which a sender is too slow and is told 421 4.4.2. 0: any pace will do."),
+            "Octets a second, on average over a message, below which a sender is too slow and is told 421 4.4.2. 0: any pace will do."
+        ),
         ConfigurationKey(
             "smtp.max-received", .integer(10...200), "50",
-            "Received fields in a message above which it is taken to go in circles and is refused with 554 5.4.6 (RFC 5321 §6.3)."),
+            "Received fields in a message above which it is taken to go in circles and is refused with 554 5.4.6 (RFC 5321 §6.3)."
+        ),
         ConfigurationKey(
             "smtp.max-connections", .integer(1...1_000_000), "2000",
             "Connections to one SMTP service at a time; further ones are told 421 4.3.2."),
@@ -90,61 +101,75 @@ extension ConfigurationKey {
 
     private static let lmtp: [ConfigurationKey] = [
         ConfigurationKey(
-            "lmtp.max-connections", .integer(1...1_000_000), "200", "Connections by LMTP at a time; further ones are told 421 4.3.2.")
+            "lmtp.max-connections", .integer(1...1_000_000), "200",
+            "Connections by LMTP at a time; further ones are told 421 4.3.2.")
     ]
 
     private static let imap: [ConfigurationKey] = [
         ConfigurationKey(
             "imap.idle-timeout", .duration(.seconds(60) ... .seconds(86_400)), "30m",
-            "How long an authenticated session may say nothing before it is logged out. RFC 9051 §5.4 demands 30 minutes."),
+            "How long an authenticated session may say nothing before it is logged out. RFC 9051 §5.4 demands 30 minutes."
+        ),
         ConfigurationKey(
             "imap.login-timeout", .duration(.seconds(5) ... .seconds(3_600)), "1m",
             "How long a connection may stay without a login before it is closed."),
         ConfigurationKey(
             "imap.append-limit", .byteCount(64_000...2_000_000_000), "50MB",
-            "The largest message that a client may store. Announced by APPENDLIMIT (RFC 7889); larger ones are refused before a byte is read."),
+            "The largest message that a client may store. Announced by APPENDLIMIT (RFC 7889); larger ones are refused before a byte is read."
+        ),
         ConfigurationKey(
-            "imap.max-failed-logins", .integer(1...100), "5", "Logins that may fail on one connection before it is closed."),
-        ConfigurationKey("imap.max-connections", .integer(1...1_000_000), "20000", "Connections to one IMAP service at a time."),
+            "imap.max-failed-logins", .integer(1...100), "5",
+            "Logins that may fail on one connection before it is closed."),
+        ConfigurationKey(
+            "imap.max-connections", .integer(1...1_000_000), "20000", "Connections to one IMAP service at a time."),
         ConfigurationKey(
             "imap.max-connections-per-address", .integer(1...1_000_000), "200",
-            "Connections from one address to one IMAP service at a time. A household's or office's devices share one, with several each."),
+            "Connections from one address to one IMAP service at a time. A household's or office's devices share one, with several each."
+        ),
     ]
 
     private static let pop3: [ConfigurationKey] = [
         ConfigurationKey(
             "pop3.idle-timeout", .duration(.seconds(10) ... .seconds(86_400)), "10m",
-            "How long a session may say nothing before it is closed, with nothing deleted. RFC 1939 §3 demands 10 minutes."),
-        ConfigurationKey("pop3.max-connections", .integer(1...1_000_000), "5000", "Connections to one POP3 service at a time."),
+            "How long a session may say nothing before it is closed, with nothing deleted. RFC 1939 §3 demands 10 minutes."
+        ),
         ConfigurationKey(
-            "pop3.max-connections-per-address", .integer(1...1_000_000), "50", "Connections from one address to one POP3 service at a time."),
+            "pop3.max-connections", .integer(1...1_000_000), "5000", "Connections to one POP3 service at a time."),
+        ConfigurationKey(
+            "pop3.max-connections-per-address", .integer(1...1_000_000), "50",
+            "Connections from one address to one POP3 service at a time."),
     ]
 
     private static let auth: [ConfigurationKey] = [
         ConfigurationKey(
             "auth.plaintext-from-loopback", .boolean, "false",
-            "Whether a client on this very machine may send its password without TLS. From elsewhere that is always refused."),
+            "Whether a client on this very machine may send its password without TLS. From elsewhere that is always refused."
+        ),
         ConfigurationKey(
             "auth.delay", .boolean, "true",
-            "Whether logins that fail are answered more and more slowly, by address and by account. An owner is never locked out for good."),
+            "Whether logins that fail are answered more and more slowly, by address and by account. An owner is never locked out for good."
+        ),
     ]
 
     private static let addresses: [ConfigurationKey] = [
         ConfigurationKey(
             "addresses.subaddress-separator", .separator, "+",
-            "The character before the tag in user+tag@domain, for domains that are added from now on; `martlet domain set` changes one. none: no tags.")
+            "The character before the tag in user+tag@domain, for domains that are added from now on; `martlet domain set` changes one. none: no tags."
+        )
     ]
 
     private static let records: [ConfigurationKey] = [
         ConfigurationKey(
             "records.keep-days", .integer(1...3_650), "30",
-            "Days for which `martlet explain` can tell what happened to a message or a connection. Records hold addresses, never content.")
+            "Days for which `martlet explain` can tell what happened to a message or a connection. Records hold addresses, never content."
+        )
     ]
 
     private static let store: [ConfigurationKey] = [
         ConfigurationKey(
             "store.expunge-retention", .duration(.zero ... .seconds(31_536_000)), "14d",
-            "How long a message can be brought back with `martlet message undelete` after it was expunged. 0s: not at all."),
+            "How long a message can be brought back with `martlet message undelete` after it was expunged. 0s: not at all."
+        ),
         ConfigurationKey(
             "store.quota-default", .byteCount(1_000_000...1_000_000_000_000_000, allowsNone: true), "none",
             "Room for an account that is added without --quota. Over it, mail gets 452 4.2.2."),
@@ -153,7 +178,8 @@ extension ConfigurationKey {
             "Room on the disk that is left alone: mail gets 452 4.3.1 before the disk is full."),
         ConfigurationKey(
             "store.index-cache", .byteCount(1_000_000...1_000_000_000_000), "64MiB",
-            "Memory for the indexes of mailboxes in use, about 28 octets a message. Writes are always synchronous: no key turns that off."),
+            "Memory for the indexes of mailboxes in use, about 28 octets a message. Writes are always synchronous: no key turns that off."
+        ),
     ]
 
     private static let log: [ConfigurationKey] = [

@@ -35,7 +35,9 @@ package struct ConfigurationKey: Sendable {
     package let documentation: String
     package let reload: Reload
 
-    package init(_ name: String, _ kind: Kind, _ defaultText: String, reload: Reload = .restart, _ documentation: String) {
+    package init(
+        _ name: String, _ kind: Kind, _ defaultText: String, reload: Reload = .restart, _ documentation: String
+    ) {
         self.name = name
         self.kind = kind
         self.defaultText = defaultText

@@ -5,7 +5,8 @@ package enum ConfigurationReference {
             "# Configuration reference", "",
             "One YAML file, in sections (`smtp:` above `  max-errors: 20`) or written out (`smtp.max-errors: 20`). Every key has a default: an",
             "empty file is a complete configuration. An environment variable stands above the file, `--set KEY=VALUE` above both.",
-            "`martlet config check FILE` tells all mistakes at once; `martlet config show` tells what is in force and where it came from.", "",
+            "`martlet config check FILE` tells all mistakes at once; `martlet config show` tells what is in force and where it came from.",
+            "",
         ]
         var section = ""
         for key in ConfigurationKey.all {
@@ -37,7 +38,8 @@ package enum ConfigurationReference {
     package static func entries() -> [Entry] {
         ConfigurationKey.all.map {
             Entry(
-                key: $0.name, type: $0.typeDescription, default: $0.defaultText, environment: $0.environmentVariable, reload: $0.reload.rawValue,
+                key: $0.name, type: $0.typeDescription, default: $0.defaultText, environment: $0.environmentVariable,
+                reload: $0.reload.rawValue,
                 documentation: $0.documentation)
         }
     }

@@ -26,13 +26,16 @@ package struct ConfigurationSettings: Sendable {
     ///   - overrides: `KEY=VALUE` of `--set`, in order.
     /// - Throws: every mistake at once.
     package init(
-        preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil, environment: [String: String] = [:],
+        preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil,
+        environment: [String: String] = [:],
         overrides: [String] = []
     ) throws(ConfigurationErrors) {
         var issues: [ConfigurationIssue] = []
         for key in ConfigurationKey.all { apply(key, [key.defaultText], .builtIn, &issues) }
         for (name, value) in preset {
-            guard let key = ConfigurationKey.named(name) else { preconditionFailure("the lab sets a known key: \(name)") }
+            guard let key = ConfigurationKey.named(name) else {
+                preconditionFailure("the lab sets a known key: \(name)")
+            }
             apply(key, [value], .lab, &issues)
         }
         if let file { applyFile(file.text, path: file.path, &issues) }
@@ -48,7 +51,9 @@ package struct ConfigurationSettings: Sendable {
         for assignment in assignments {
             if let first = seen[assignment.key] {
                 found.append(
-                    ConfigurationIssue(assignment.origin, "“\(assignment.key)” is written twice, first at \(first)", remedy: "keep one of them"))
+                    ConfigurationIssue(
+                        assignment.origin, "“\(assignment.key)” is written twice, first at \(first)",
+                        remedy: "keep one of them"))
                 continue
             }
             seen[assignment.key] = assignment.origin
@@ -69,7 +74,8 @@ package struct ConfigurationSettings: Sendable {
             if let key = byVariable[variable] {
                 apply(key, [value], origin, &issues)
             } else if sections.contains(where: { variable.hasPrefix($0) }) {
-                let nearest = byVariable.keys.sorted().min { editDistance($0, variable) < editDistance($1, variable) } ?? ""
+                let nearest =
+                    byVariable.keys.sorted().min { editDistance($0, variable) < editDistance($1, variable) } ?? ""
                 issues.append(ConfigurationIssue(origin, "there is no such key", remedy: "did you mean \(nearest)?"))
             }
         }
@@ -80,7 +86,8 @@ package struct ConfigurationSettings: Sendable {
             guard let equals = override.firstIndex(of: "=") else {
                 issues.append(
                     ConfigurationIssue(
-                        .commandLine, "“\(escapedForTerminal(override))” has no “=”", remedy: "write --set KEY=VALUE, such as --set log.level=debug"))
+                        .commandLine, "“\(escapedForTerminal(override))” has no “=”",
+                        remedy: "write --set KEY=VALUE, such as --set log.level=debug"))
                 continue
             }
             let name = String(override[..<equals])
@@ -93,7 +100,8 @@ package struct ConfigurationSettings: Sendable {
     }
 
     private mutating func apply(
-        _ key: ConfigurationKey, _ elements: [String], _ origin: ConfigurationOrigin, _ issues: inout [ConfigurationIssue]
+        _ key: ConfigurationKey, _ elements: [String], _ origin: ConfigurationOrigin,
+        _ issues: inout [ConfigurationIssue]
     ) {
         do throws(ConfigurationValueError) {
             let value = try key.parse(elements)
@@ -106,7 +114,8 @@ package struct ConfigurationSettings: Sendable {
     private static func unknown(_ name: String, _ origin: ConfigurationOrigin) -> ConfigurationIssue {
         ConfigurationIssue(
             origin, "unknown key “\(escapedForTerminal(name))”",
-            remedy: "did you mean \(ConfigurationKey.nearest(to: name).name)? “martlet config reference” lists every key")
+            remedy:
+                "did you mean \(ConfigurationKey.nearest(to: name).name)? “martlet config reference” lists every key")
     }
 
     private static func line(_ origin: ConfigurationOrigin) -> Int {
@@ -142,7 +151,9 @@ package struct ConfigurationSettings: Sendable {
     }
 
     func addresses(_ name: String) -> [ListenAddress] {
-        guard case .addresses(let value) = self[name].value else { preconditionFailure("\(name) is a list of addresses") }
+        guard case .addresses(let value) = self[name].value else {
+            preconditionFailure("\(name) is a list of addresses")
+        }
         return value
     }
 }

@@ -68,7 +68,9 @@ extension ConfigurationKey {
             try check(duration, in: range, text) { ConfigurationKey.text(duration: $0) }
             return .duration(duration)
         case .hostName:
-            guard text.isEmpty || Domain(text) != nil else { throw wrongType(text, "a host name such as mail.example.org") }
+            guard text.isEmpty || Domain(text) != nil else {
+                throw wrongType(text, "a host name such as mail.example.org")
+            }
             return .text(text.isEmpty ? "" : Domain(text)?.ascii ?? text)
         case .path:
             guard !text.utf8.contains(0) else { throw wrongType(text, "a path") }
@@ -78,7 +80,9 @@ extension ConfigurationKey {
             return .text(text)
         case .separator:
             if text == "none" { return .text("") }
-            guard text.utf8.count == 1, "+-_=.#~".contains(text) else { throw wrongType(text, "one of + - _ = . # ~, or none") }
+            guard text.utf8.count == 1, "+-_=.#~".contains(text) else {
+                throw wrongType(text, "one of + - _ = . # ~, or none")
+            }
             return .text(text)
         case .listenAddresses:
             preconditionFailure("lists of addresses are read above")
@@ -107,14 +111,17 @@ extension ConfigurationKey {
     private var example: String { "\(name): \(defaultText.isEmpty ? "\"\"" : defaultText)" }
 
     private func wrongType(_ text: String, _ wanted: String) -> ConfigurationValueError {
-        ConfigurationValueError(problem: "“\(escapedForTerminal(text))” is not \(wanted)", remedy: "write, for example, \(example)")
+        ConfigurationValueError(
+            problem: "“\(escapedForTerminal(text))” is not \(wanted)", remedy: "write, for example, \(example)")
     }
 
     private func check<Value: Comparable>(
         _ value: Value, in range: ClosedRange<Value>, _ text: String, _ told: (Value) -> String
     ) throws(ConfigurationValueError) {
         guard !range.contains(value) else { return }
-        let bound = value < range.lowerBound ? "below the least, \(told(range.lowerBound))" : "above the most, \(told(range.upperBound))"
+        let bound =
+            value < range.lowerBound
+            ? "below the least, \(told(range.lowerBound))" : "above the most, \(told(range.upperBound))"
         throw ConfigurationValueError(
             problem: "\(escapedForTerminal(text)) is \(bound)",
             remedy: "choose a value from \(told(range.lowerBound)) to \(told(range.upperBound))")
@@ -127,7 +134,8 @@ extension ConfigurationKey {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty, let number = Int64(digits) else { return nil }
         let units: [String: Int64] = [
-            "": 1, "B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000, "KIB": 1 << 10, "MIB": 1 << 20,
+            "": 1, "B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000, "KIB": 1 << 10,
+            "MIB": 1 << 20,
             "GIB": 1 << 30, "TIB": 1 << 40,
         ]
         let unit = text.dropFirst(digits.count).drop { $0 == " " }.uppercased()
@@ -137,7 +145,8 @@ extension ConfigurationKey {
     }
 
     package static func text(byteCount: Int64) -> String {
-        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)] as [(String, Int64)]
+        for (unit, size) in [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)]
+            as [(String, Int64)]
         where byteCount >= size && byteCount % size == 0 { return "\(byteCount / size)\(unit)" }
         for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] as [(String, Int64)]
         where byteCount >= size && byteCount % size == 0 { return "\(byteCount / size)\(unit)" }
@@ -158,7 +167,8 @@ extension ConfigurationKey {
             rest = rest.dropFirst(digits.count)
             let unit = rest.prefix { $0.isASCII && $0.isLetter }
             rest = rest.dropFirst(unit.count)
-            guard let number = Int64(digits), let factor = durationUnits.first(where: { $0.0 == unit })?.milliseconds else { return nil }
+            guard let number = Int64(digits), let factor = durationUnits.first(where: { $0.0 == unit })?.milliseconds
+            else { return nil }
             let (product, overflow) = number.multipliedReportingOverflow(by: factor)
             guard !overflow, product <= 864_000_000_000, total <= 864_000_000_000 else { return nil }
             total += product
@@ -189,7 +199,8 @@ extension ConfigurationKey {
             guard let address = listenAddress(text) else {
                 throw ConfigurationValueError(
                     problem: "“\(escapedForTerminal(text))” is no place to listen on",
-                    remedy: "write address:port with a numeric address, such as 127.0.0.1:25, 0.0.0.0:25 or [::]:25, a socket's path "
+                    remedy:
+                        "write address:port with a numeric address, such as 127.0.0.1:25, 0.0.0.0:25 or [::]:25, a socket's path "
                         + "that begins with /, or none")
             }
             addresses.append(address)
@@ -199,7 +210,9 @@ extension ConfigurationKey {
 
     private static func listenAddress(_ text: String) -> ListenAddress? {
         if text.hasPrefix("/") { return .unix(path: text) }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+            return nil
+        }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = String(host.dropFirst().dropLast())

@@ -20,16 +20,21 @@ package final class ControlClient {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(socketPath.path.utf8)
-        withUnsafeMutableBytes(of: &address.sun_path) { place in place.copyBytes(from: bytes.prefix(ControlSocket.maximumPath)) }
+        withUnsafeMutableBytes(of: &address.sun_path) { place in
+            place.copyBytes(from: bytes.prefix(ControlSocket.maximumPath))
+        }
         let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
         let code = errno
         guard status == 0 else {
             close(descriptor)
             // A server that was killed leaves its socket behind.
             if code == ECONNREFUSED || code == ENOENT { return nil }
-            throw FileFailure("cannot reach the server at \(directory.controlSocket): \(String(cString: strerror(code)))")
+            throw FileFailure(
+                "cannot reach the server at \(directory.controlSocket): \(String(cString: strerror(code)))")
         }
         self.descriptor = descriptor
     }
@@ -74,11 +79,15 @@ package final class ControlClient {
                 return line
             }
             searched = buffer.count
-            guard buffer.count < ControlClient.maximumReply else { throw FileFailure("the server's answer is too long") }
+            guard buffer.count < ControlClient.maximumReply else {
+                throw FileFailure("the server's answer is too long")
+            }
             var piece = [UInt8](repeating: 0, count: 65_536)
             let count = recv(descriptor, &piece, piece.count, 0)
             if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { throw FileFailure("the server has not answered for \(ControlClient.patience) seconds") }
+            if count < 0, errno == EAGAIN {
+                throw FileFailure("the server has not answered for \(ControlClient.patience) seconds")
+            }
             guard count > 0 else { throw FileFailure("the server closed the control connection") }
             buffer += piece[..<count]
         }

@@ -19,7 +19,8 @@ struct ControlServer: Sendable {
         let path = try ControlSocket(directory)
         let limits = ConnectionGate.Limits(connections: maximumConnections, connectionsPerAddress: maximumConnections)
         let listener = try await Listener.start(
-            Listener.Options(service: "control", usesImplicitTLS: false, limits: limits), on: [.unix(path: path.path)], group: group, tls: nil
+            Listener.Options(service: "control", usesImplicitTLS: false, limits: limits), on: [.unix(path: path.path)],
+            group: group, tls: nil
         ) { ControlSession(connection: $0, administration: administration, logger: logger) }
         guard chmod(directory.controlSocket, 0o600) == 0 else {
             await listener.close(patience: .zero)
@@ -73,7 +74,10 @@ actor ControlSession: ConnectionSession {
         guard !isWorking else { return connection.pauseReading() }
         guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else {
             if buffer.count > AdministrationRequest.maximumLine {
-                reply(.failure(AdministrationFailure(.invalid, "the request is longer than \(AdministrationRequest.maximumLine) octets")))
+                reply(
+                    .failure(
+                        AdministrationFailure(
+                            .invalid, "the request is longer than \(AdministrationRequest.maximumLine) octets")))
                 connection.close()
             }
             return connection.resumeReading()
@@ -83,7 +87,9 @@ actor ControlSession: ConnectionSession {
         guard let request = try? JSONDecoder().decode(AdministrationRequest.self, from: line) else {
             reply(
                 .failure(
-                    AdministrationFailure(.invalid, "the server does not know this request", remedy: "is it of another version than the command?")))
+                    AdministrationFailure(
+                        .invalid, "the server does not know this request",
+                        remedy: "is it of another version than the command?")))
             return step()
         }
         isWorking = true
@@ -93,7 +99,9 @@ actor ControlSession: ConnectionSession {
 
     private func perform(_ request: AdministrationRequest) async {
         let response = await administration.perform(request)
-        logger.info("administration", metadata: ["request": "\(request.name)", "outcome": "\(response.isFailure ? "refused" : "done")"])
+        logger.info(
+            "administration",
+            metadata: ["request": "\(request.name)", "outcome": "\(response.isFailure ? "refused" : "done")"])
         reply(response)
         isWorking = false
         connection.setDeadline(after: ControlSession.idleLimit)

@@ -17,7 +17,9 @@ struct ControlSocket: ~Copyable {
             return
         }
         let descriptor = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileFailure("cannot open \(directory.path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw FileFailure("cannot open \(directory.path): \(String(cString: strerror(errno)))")
+        }
         self.descriptor = descriptor
         path = "/proc/self/fd/\(descriptor)/control.sock"
     }

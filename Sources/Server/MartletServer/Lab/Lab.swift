@@ -16,7 +16,8 @@ package struct Lab: Sendable {
         self.options = options
         do throws(ConfigurationErrors) {
             configuration = try Configuration.load(
-                preset: options.preset(hasIPv6: PortCheck.hasIPv6Loopback), environment: environment, overrides: options.overrides
+                preset: options.preset(hasIPv6: PortCheck.hasIPv6Loopback), environment: environment,
+                overrides: options.overrides
             ).configuration
         } catch {
             throw LabFailure(error.issues.map(\.description))
@@ -27,7 +28,8 @@ package struct Lab: Sendable {
     package func run() async throws(ServerFailure) {
         let clock: any WallClock = if let file = options.clockFile { OffsetClock(path: file) } else { SystemClock() }
         let names = Server.CertificateNames(
-            names: ["localhost", "mail.\(options.domain.ascii)", options.domain.ascii], addresses: Server.CertificateNames.loopback)
+            names: ["localhost", "mail.\(options.domain.ascii)", options.domain.ascii],
+            addresses: Server.CertificateNames.loopback)
         let server = try await Server.open(configuration, directory: options.directory, clock: clock, names: names)
         // Whoever waits for the file is not to see that of an earlier start.
         unlink(options.directory.labFile)
@@ -55,10 +57,13 @@ package struct Lab: Sendable {
     private func makeAccounts(_ server: Server, now: Instant) async throws -> Int {
         let directory = server.store.engine
         if directory.domain(options.domain) == nil {
-            try await directory.putDomain(LocalDomain(domain: options.domain, subaddressSeparator: configuration.subaddressSeparator))
+            try await directory.putDomain(
+                LocalDomain(domain: options.domain, subaddressSeparator: configuration.subaddressSeparator))
         }
         let existing = Dictionary(
-            directory.accounts().filter { $0.address.domain == options.domain }.map { ($0.address.foldedLocalPart, $0.id) },
+            directory.accounts().filter { $0.address.domain == options.domain }.map {
+                ($0.address.foldedLocalPart, $0.id)
+            },
             uniquingKeysWith: { first, _ in first })
         let highest = existing.keys.compactMap(Lab.userNumber).max() ?? 0
         let users = max(options.users, highest)
@@ -79,7 +84,8 @@ package struct Lab: Sendable {
         for start in stride(from: 0, to: missing.count, by: Lab.batch) {
             let accounts = missing[start..<min(start + Lab.batch, missing.count)].map { address in
                 NewAccount(
-                    address: address, quota: configuration.store.defaultQuota, isAdministrator: address == options.administrator,
+                    address: address, quota: configuration.store.defaultQuota,
+                    isAdministrator: address == options.administrator,
                     credential: credential)
             }
             _ = try await directory.createAccounts(accounts)
@@ -93,7 +99,9 @@ package struct Lab: Sendable {
     static func userNumber(_ localPart: String) -> Int? {
         guard localPart.hasPrefix("user") else { return nil }
         let digits = localPart.dropFirst(4)
-        guard digits.count >= 4, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = Int(digits), number > 0 else { return nil }
+        guard digits.count >= 4, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = Int(digits),
+            number > 0
+        else { return nil }
         return number
     }
 }

@@ -31,19 +31,23 @@ package struct LabOptions: Sendable {
     static let maximumUsers = 1_000_000
     /// The numbers that are added to the port base.
     package static let services: [(service: String, port: Int)] = [
-        ("smtp", 25), ("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993), ("pop3", 110), ("pop3s", 995),
+        ("smtp", 25), ("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993), ("pop3", 110),
+        ("pop3s", 995),
     ]
 
     /// - Throws: every mistake at once.
     package init(
-        directory: String, portBase: Int, domain: String, users: Int, password: String, isOpen: Bool, overrides: [String], zones: [String],
+        directory: String, portBase: Int, domain: String, users: Int, password: String, isOpen: Bool,
+        overrides: [String], zones: [String],
         resolver: String?, routes: [String], clockFile: String?
     ) throws(LabFailure) {
         var problems: [String] = []
         self.directory = DataDirectory(directory)
         self.portBase = portBase
         if directory.isEmpty { problems.append("--dir is empty; name a directory") }
-        if !(0...61_345).contains(portBase) { problems.append("--port-base \(portBase): ports would end beyond 65535; choose 0 to 61345") }
+        if !(0...61_345).contains(portBase) {
+            problems.append("--port-base \(portBase): ports would end beyond 65535; choose 0 to 61345")
+        }
         if let name = Domain(domain) {
             self.domain = name
         } else {
@@ -51,28 +55,40 @@ package struct LabOptions: Sendable {
             self.domain = LabOptions.fallbackDomain
         }
         self.users = users
-        if !(0...LabOptions.maximumUsers).contains(users) { problems.append("--users \(users): choose 0 to \(LabOptions.maximumUsers)") }
+        if !(0...LabOptions.maximumUsers).contains(users) {
+            problems.append("--users \(users): choose 0 to \(LabOptions.maximumUsers)")
+        }
         self.password = password
         if password.isEmpty { problems.append("--password is empty; choose one") }
         self.isOpen = isOpen
         self.overrides = overrides
         self.zones = zones
-        for zone in zones { if let problem = LabOptions.unreadable(zone) { problems.append("--zone \(escapedForTerminal(zone)): \(problem)") } }
+        for zone in zones {
+            if let problem = LabOptions.unreadable(zone) {
+                problems.append("--zone \(escapedForTerminal(zone)): \(problem)")
+            }
+        }
         self.resolver = nil
         if let resolver {
             self.resolver = LabOptions.hostAndPort(resolver)
-            if self.resolver == nil { problems.append("--resolver “\(escapedForTerminal(resolver))”: write HOST:PORT, such as 127.0.0.1:5353") }
+            if self.resolver == nil {
+                problems.append("--resolver “\(escapedForTerminal(resolver))”: write HOST:PORT, such as 127.0.0.1:5353")
+            }
         }
         self.routes = []
         for route in routes {
             if let parsed = LabOptions.route(route) {
                 self.routes.append(parsed)
             } else {
-                problems.append("--route “\(escapedForTerminal(route))”: write DOMAIN=HOST:PORT, such as other.test=127.0.0.1:30025")
+                problems.append(
+                    "--route “\(escapedForTerminal(route))”: write DOMAIN=HOST:PORT, such as other.test=127.0.0.1:30025"
+                )
             }
         }
         self.clockFile = clockFile
-        if let clockFile, let problem = OffsetClock.problem(with: clockFile) { problems.append("--clock \(escapedForTerminal(clockFile)): \(problem)") }
+        if let clockFile, let problem = OffsetClock.problem(with: clockFile) {
+            problems.append("--clock \(escapedForTerminal(clockFile)): \(problem)")
+        }
         guard problems.isEmpty else { throw LabFailure(problems) }
     }
 
@@ -84,11 +100,14 @@ package struct LabOptions: Sendable {
     private static func unreadable(_ path: String) -> String? {
         guard let data = FileManager.default.contents(atPath: path) else { return "cannot be read; is the path right?" }
         if data.isEmpty { return "is empty" }
-        return data.contains(0) || String(data: data, encoding: .utf8) == nil ? "is no text in master-file format (RFC 1035 §5)" : nil
+        return data.contains(0) || String(data: data, encoding: .utf8) == nil
+            ? "is no text in master-file format (RFC 1035 §5)" : nil
     }
 
     static func hostAndPort(_ text: String) -> (host: String, port: Int)? {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+            return nil
+        }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = String(host.dropFirst().dropLast())
@@ -107,7 +126,10 @@ package struct LabOptions: Sendable {
     /// The lab's own configuration, below `--set`.
     /// - Parameter hasIPv6: whether this machine has the address ::1.
     package func preset(hasIPv6: Bool) -> [(key: String, value: String)] {
-        var preset = [("server.hostname", "mail.\(domain.ascii)"), ("server.data-directory", directory.path), ("auth.plaintext-from-loopback", "true")]
+        var preset = [
+            ("server.hostname", "mail.\(domain.ascii)"), ("server.data-directory", directory.path),
+            ("auth.plaintext-from-loopback", "true"),
+        ]
         for (service, number) in LabOptions.services {
             let port = portBase + number
             preset.append(("listeners.\(service)", "127.0.0.1:\(port)" + (hasIPv6 ? ", [::1]:\(port)" : "")))
@@ -125,7 +147,8 @@ package struct LabOptions: Sendable {
     /// `user0001@domain` for 1.
     package func userAddress(_ number: Int) -> EmailAddress? {
         let digits = "\(number)"
-        return EmailAddress(localPart: "user" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits, domain: domain)
+        return EmailAddress(
+            localPart: "user" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits, domain: domain)
     }
 
     package var administrator: EmailAddress? { EmailAddress(localPart: "admin", domain: domain) }

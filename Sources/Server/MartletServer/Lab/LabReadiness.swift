@@ -11,7 +11,10 @@ package struct LabReadiness: Sendable, Hashable {
     package static func == (left: LabReadiness, right: LabReadiness) -> Bool { left.json == right.json }
     package func hash(into hasher: inout Hasher) { hasher.combine(json) }
 
-    package init(pid: Int32, domain: String, users: Int, password: String, authority: String, ports: [(service: String, port: Int)]) {
+    package init(
+        pid: Int32, domain: String, users: Int, password: String, authority: String,
+        ports: [(service: String, port: Int)]
+    ) {
         self.pid = pid
         self.domain = domain
         self.users = users
@@ -23,7 +26,8 @@ package struct LabReadiness: Sendable, Hashable {
     /// One line of JSON, without its LF. Keys in the order of the contract.
     package var json: String {
         let ports = ports.map { "\(JSONText.string($0.service)):\($0.port)" }.joined(separator: ",")
-        return "{\"ready\":true,\"pid\":\(pid),\"domain\":\(JSONText.string(domain)),\"users\":\(users),\"password\":\(JSONText.string(password)),"
+        return
+            "{\"ready\":true,\"pid\":\(pid),\"domain\":\(JSONText.string(domain)),\"users\":\(users),\"password\":\(JSONText.string(password)),"
             + "\"ca\":\(JSONText.string(authority)),\"ports\":{\(ports)}}"
     }
 }

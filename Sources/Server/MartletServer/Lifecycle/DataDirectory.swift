@@ -40,13 +40,19 @@ package struct DataDirectory: Sendable, Hashable {
                 throw FileFailure("cannot make the directory \(directory): \(reason(error))")
             }
         }
-        guard access(path, W_OK) == 0 else { throw FileFailure("cannot write in \(path): \(String(cString: strerror(errno)))") }
+        guard access(path, W_OK) == 0 else {
+            throw FileFailure("cannot write in \(path): \(String(cString: strerror(errno)))")
+        }
     }
 
-    package func read(_ file: String) -> String? { DataDirectory.bytes(of: file).map { String(decoding: $0, as: UTF8.self) } }
+    package func read(_ file: String) -> String? {
+        DataDirectory.bytes(of: file).map { String(decoding: $0, as: UTF8.self) }
+    }
 
     /// The content of a file; nil when it cannot be read.
-    package static func bytes(of file: String) -> [UInt8]? { FileManager.default.contents(atPath: file).map { Array($0) } }
+    package static func bytes(of file: String) -> [UInt8]? {
+        FileManager.default.contents(atPath: file).map { Array($0) }
+    }
 
     /// Writes a small file whole: to another name, synced, then renamed.
     package func write(_ text: String, to file: String, mode: mode_t) throws(FileFailure) {
@@ -58,14 +64,18 @@ package struct DataDirectory: Sendable, Hashable {
         // The mode counts whatever the umask is.
         fchmod(descriptor, mode)
         let bytes = Array(text.utf8)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0, rename(temporary, file) == 0 else {
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
+            rename(temporary, file) == 0
+        else {
             throw FileFailure("cannot write \(file): \(String(cString: strerror(errno)))")
         }
     }
 
     private func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        if let underlying, underlying.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(underlying.code))) }
+        if let underlying, underlying.domain == NSPOSIXErrorDomain {
+            return String(cString: strerror(Int32(underlying.code)))
+        }
         return "\(error.localizedDescription)"
     }
 }

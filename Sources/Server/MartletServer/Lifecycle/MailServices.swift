@@ -36,9 +36,11 @@ struct MailServices: Sendable {
         var options = Authenticator.Options()
         options.plaintextFromLoopback = configuration.authentication.allowsPlaintextFromLoopback
         options.slowsDownFailures = configuration.authentication.slowsDownFailures
-        let authenticator = Authenticator(directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options)
+        let authenticator = Authenticator(
+            directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options)
         let recorder = RefusalRecorder(
-            records: server.store.engine, codes: authenticator.codes, clock: server.clock, logger: server.log.logger("gate"))
+            records: server.store.engine, codes: authenticator.codes, clock: server.clock,
+            logger: server.log.logger("gate"))
         let door = Door(group: server.group, tls: tls, recorder: recorder)
         try await startSMTP(server, authenticator, door)
         try await startIMAP(server, authenticator, door)
@@ -57,13 +59,15 @@ struct MailServices: Sendable {
     }
 
     private mutating func listen<Session: ConnectionSession>(
-        _ options: Listener.Options, _ addresses: [ListenAddress], _ door: Door, _ makeSession: @escaping @Sendable (Connection) -> Session
+        _ options: Listener.Options, _ addresses: [ListenAddress], _ door: Door,
+        _ makeSession: @escaping @Sendable (Connection) -> Session
     ) async throws {
         guard !addresses.isEmpty else { return }
         var options = options
         options.refused = door.refused(options.service)
         listeners.append(
-            try await Listener.start(options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
+            try await Listener.start(
+                options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
     }
 
     // MARK: SMTP, submission, LMTP
@@ -71,16 +75,21 @@ struct MailServices: Sendable {
     private mutating func startSMTP(_ server: Server, _ authenticator: Authenticator, _ door: Door) async throws {
         let configuration = server.configuration
         let limits = ConnectionGate.Limits(
-            connections: configuration.smtp.maximumConnections, connectionsPerAddress: configuration.smtp.maximumConnectionsPerAddress)
+            connections: configuration.smtp.maximumConnections,
+            connectionsPerAddress: configuration.smtp.maximumConnectionsPerAddress)
         let lmtpLimits = ConnectionGate.Limits(
-            connections: configuration.lmtp.maximumConnections, connectionsPerAddress: configuration.lmtp.maximumConnections)
+            connections: configuration.lmtp.maximumConnections,
+            connectionsPerAddress: configuration.lmtp.maximumConnections)
         let services: [(name: String, role: SMTPServerSession.Role, addresses: [ListenAddress])] = [
-            ("smtp", .relay, configuration.listeners.smtp), ("submission", .submission, configuration.listeners.submission),
-            ("submissions", .submission, configuration.listeners.submissions), ("lmtp", .lmtp, configuration.listeners.lmtp),
+            ("smtp", .relay, configuration.listeners.smtp),
+            ("submission", .submission, configuration.listeners.submission),
+            ("submissions", .submission, configuration.listeners.submissions),
+            ("lmtp", .lmtp, configuration.listeners.lmtp),
         ]
         for (name, role, addresses) in services {
             let service = SMTPService(
-                role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock, logger: server.log.logger(name),
+                role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock,
+                logger: server.log.logger(name),
                 configuration: SMTPServerConfiguration(configuration))
             let options = service.listenerOptions(
                 name: name, isImplicitTLS: name == "submissions", limits: role == .lmtp ? lmtpLimits : limits)
@@ -100,9 +109,11 @@ struct MailServices: Sendable {
         options.idleTimeout = configuration.imap.idleTimeout
         options.maximumFailedLogins = configuration.imap.maximumFailedLogins
         let service = IMAPService(
-            store: server.store.engine, authenticator: authenticator, clock: server.clock, logger: server.log.logger("imap"), configuration: options)
+            store: server.store.engine, authenticator: authenticator, clock: server.clock,
+            logger: server.log.logger("imap"), configuration: options)
         let limits = ConnectionGate.Limits(
-            connections: configuration.imap.maximumConnections, connectionsPerAddress: configuration.imap.maximumConnectionsPerAddress)
+            connections: configuration.imap.maximumConnections,
+            connectionsPerAddress: configuration.imap.maximumConnectionsPerAddress)
         for (name, addresses) in [("imap", configuration.listeners.imap), ("imaps", configuration.listeners.imaps)] {
             try await listen(
                 service.listenerOptions(isImplicitTLS: name == "imaps", limits: limits), addresses, door,
@@ -115,9 +126,11 @@ struct MailServices: Sendable {
         var options = POP3ServerConfiguration()
         options.idleTimeout = configuration.pop3.idleTimeout
         let service = POP3Service(
-            store: server.store.engine, authenticator: authenticator, configuration: options, logger: server.log.logger("pop3"))
+            store: server.store.engine, authenticator: authenticator, configuration: options,
+            logger: server.log.logger("pop3"))
         let limits = ConnectionGate.Limits(
-            connections: configuration.pop3.maximumConnections, connectionsPerAddress: configuration.pop3.maximumConnectionsPerAddress)
+            connections: configuration.pop3.maximumConnections,
+            connectionsPerAddress: configuration.pop3.maximumConnectionsPerAddress)
         for (name, addresses) in [("pop3", configuration.listeners.pop3), ("pop3s", configuration.listeners.pop3s)] {
             let isImplicit = name == "pop3s"
             let listenerOptions = Listener.Options(

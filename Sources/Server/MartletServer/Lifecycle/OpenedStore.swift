@@ -18,10 +18,14 @@ struct OpenedStore: Sendable {
         options.expungedRetention = configuration.store.expungeRetention
         options.freeSpaceReserve = configuration.store.freeSpaceReserve
         options.indexCacheBudget = configuration.store.indexCache
-        let engine = try await EmbeddedStore.open(directory: directory.store, options: options, clock: clock, logger: logger)
+        let engine = try await EmbeddedStore.open(
+            directory: directory.store, options: options, clock: clock, logger: logger)
         let defaults = Administration.Defaults(
-            quota: configuration.store.defaultQuota, subaddressSeparator: configuration.subaddressSeparator, hostname: configuration.effectiveHostname)
-        let administration = Administration(directory: engine, mailboxes: engine, records: engine, clock: clock, defaults: defaults) {
+            quota: configuration.store.defaultQuota, subaddressSeparator: configuration.subaddressSeparator,
+            hostname: configuration.effectiveHostname)
+        let administration = Administration(
+            directory: engine, mailboxes: engine, records: engine, clock: clock, defaults: defaults
+        ) {
             let report = await engine.verify()
             return VerificationView(
                 isSound: report.isSound, messages: report.messages, blobs: report.blobs, bytes: report.bytes,

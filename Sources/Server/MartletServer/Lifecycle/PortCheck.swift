@@ -8,7 +8,8 @@ package enum PortCheck {
         for (service, addresses) in listeners.all {
             for case .internet(let host, let port) in addresses {
                 guard let code = bindError(host: host, port: port) else { continue }
-                problems.append("listeners.\(service): \(ListenAddress.internet(host: host, port: port)) \(told(code, port: port))")
+                problems.append(
+                    "listeners.\(service): \(ListenAddress.internet(host: host, port: port)) \(told(code, port: port))")
             }
         }
         return problems
@@ -43,7 +44,9 @@ package enum PortCheck {
             address.sin6_port = in_port_t(port).bigEndian
             inet_pton(AF_INET6, host, &address.sin6_addr)
             status = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) }
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+                }
             }
         } else {
             var address = sockaddr_in()
@@ -51,7 +54,9 @@ package enum PortCheck {
             address.sin_port = in_port_t(port).bigEndian
             inet_pton(AF_INET, host, &address.sin_addr)
             status = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
         }
         if status == 0 { status = listen(descriptor, 1) }

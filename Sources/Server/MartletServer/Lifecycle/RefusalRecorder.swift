@@ -37,7 +37,8 @@ final class RefusalRecorder: Sendable {
         guard let before = unwritten(key: "\(service) \(address)", now: now) else { return }
         let record = RefusalRecorder.record(
             code: codes.next(at: now), at: now, service: service, address: address, refusal: refusal, before: before)
-        logger.notice("connection refused", metadata: ["service": "\(service)", "peer": "\(address)", "code": "\(record.code)"])
+        logger.notice(
+            "connection refused", metadata: ["service": "\(service)", "peer": "\(address)", "code": "\(record.code)"])
         Task { [records] in try? await records.write(record) }
     }
 
@@ -59,9 +60,12 @@ final class RefusalRecorder: Sendable {
     }
 
     private static func record(
-        code: LookupCode, at now: Instant, service: String, address: String, refusal: ConnectionGate.Refusal, before: Int
+        code: LookupCode, at now: Instant, service: String, address: String, refusal: ConnectionGate.Refusal,
+        before: Int
     ) -> Record {
-        let family = service.hasPrefix("imap") ? "imap" : service.hasPrefix("pop3") ? "pop3" : service == "lmtp" ? "lmtp" : "smtp"
+        let family =
+            service.hasPrefix("imap")
+            ? "imap" : service.hasPrefix("pop3") ? "pop3" : service == "lmtp" ? "lmtp" : "smtp"
         let summary: String
         var remedy: String?
         var evidence: [Decision.Evidence] = []
@@ -77,7 +81,10 @@ final class RefusalRecorder: Sendable {
         case .closing: summary = "The server was shutting down."
         }
         if before > 0 { evidence.append(.init("refused in the minute before, without a record", "\(before)")) }
-        let decision = Decision(check: "connections", outcome: .defer, summary: summary, evidence: evidence, remedy: remedy)
-        return Record(code: code, kind: .connection, at: now, service: service, peer: .init(address: address), decisions: [decision])
+        let decision = Decision(
+            check: "connections", outcome: .defer, summary: summary, evidence: evidence, remedy: remedy)
+        return Record(
+            code: code, kind: .connection, at: now, service: service, peer: .init(address: address),
+            decisions: [decision])
     }
 }

@@ -35,7 +35,8 @@ package final class Server: Sendable {
     }
 
     private init(
-        directory: DataDirectory, configuration: Configuration, log: ServerLog, store: OpenedStore, clock: any WallClock,
+        directory: DataDirectory, configuration: Configuration, log: ServerLog, store: OpenedStore,
+        clock: any WallClock,
         group: MultiThreadedEventLoopGroup, tls: TLSContextBox, names: CertificateNames
     ) {
         self.directory = directory
@@ -61,18 +62,22 @@ package final class Server: Sendable {
         // Read before anything is made: a certificate that cannot be used is a mistake in the configuration.
         var configured: ServerTLS?
         if let files = configuration.tls { configured = try Server.read(files) }
-        do throws(FileFailure) { try directory.create() } catch { throw ServerFailure(.configuration, [error.description]) }
+        do throws(FileFailure) { try directory.create() } catch {
+            throw ServerFailure(.configuration, [error.description])
+        }
         let log = ServerLog(configuration.log, directory: directory)
         let store: OpenedStore
         do throws(StoreOpenError) {
-            store = try await OpenedStore.open(directory, configuration: configuration, clock: clock, logger: log.logger("store"))
+            store = try await OpenedStore.open(
+                directory, configuration: configuration, clock: clock, logger: log.logger("store"))
         } catch {
             log.finish()
             if case .locked = error { throw ServerFailure(.busy, [error.description]) }
             throw ServerFailure(.configuration, [error.description])
         }
         do throws(ServerFailure) {
-            let tls = if let configured { configured } else { try Server.ownCertificate(directory, names, now: clock.now()) }
+            let tls =
+                if let configured { configured } else { try Server.ownCertificate(directory, names, now: clock.now()) }
             let threads = configuration.server.threads == 0 ? System.coreCount : configuration.server.threads
             return Server(
                 directory: directory, configuration: configuration, log: log, store: store, clock: clock,
@@ -89,7 +94,8 @@ package final class Server: Sendable {
     ///   - reload: the configuration read again, for SIGHUP; nil when there is nothing to read.
     ///   - ready: called when every service takes connections.
     package func run(
-        reload: @Sendable () throws -> Configuration?, ready: (_ ports: [(service: String, port: Int)]) throws(FileFailure) -> Void
+        reload: @Sendable () throws -> Configuration?,
+        ready: (_ ports: [(service: String, port: Int)]) throws(FileFailure) -> Void
     ) async throws(ServerFailure) {
         let signals = Signals()
         let services: MailServices
@@ -101,7 +107,8 @@ package final class Server: Sendable {
         }
         var control: ControlServer?
         do {
-            control = try await ControlServer.start(directory, administration: administration, group: group, logger: log.logger("control"))
+            control = try await ControlServer.start(
+                directory, administration: administration, group: group, logger: log.logger("control"))
             try ready(configuration.listeners.ports)
         } catch {
             await control?.close()
@@ -109,7 +116,12 @@ package final class Server: Sendable {
             await closeStore()
             throw ServerFailure(.configuration, ["\(error)"])
         }
-        logger.notice("ready", metadata: ["version": "\(Version.text)", "directory": "\(directory.path)", "hostname": "\(configuration.effectiveHostname)"])
+        logger.notice(
+            "ready",
+            metadata: [
+                "version": "\(Version.text)", "directory": "\(directory.path)",
+                "hostname": "\(configuration.effectiveHostname)",
+            ])
         let housekeeping = Task { await housekeep() }
         for await event in signals.events {
             if case .end = event { break }
@@ -151,9 +163,12 @@ package final class Server: Sendable {
         }
     }
 
-    private static func ownCertificate(_ directory: DataDirectory, _ names: CertificateNames, now: Instant) throws(ServerFailure) -> ServerTLS {
+    private static func ownCertificate(_ directory: DataDirectory, _ names: CertificateNames, now: Instant)
+        throws(ServerFailure) -> ServerTLS
+    {
         do {
-            let identity = try CertificateAuthority(directory: directory).identity(names: names.names, addresses: names.addresses, now: now)
+            let identity = try CertificateAuthority(directory: directory).identity(
+                names: names.names, addresses: names.addresses, now: now)
             return try ServerTLS(certificates: identity.certificates, key: identity.key)
         } catch {
             throw ServerFailure(.configuration, ["\(error)"])
@@ -178,7 +193,8 @@ package final class Server: Sendable {
         while !Task.isCancelled {
             let now = clock.now()
             do {
-                let removed = try await store.engine.purgeRecords(before: now + .seconds(-86_400 * Int64(configuration.recordsKeepDays)))
+                let removed = try await store.engine.purgeRecords(
+                    before: now + .seconds(-86_400 * Int64(configuration.recordsKeepDays)))
                 if removed > 0 { logger.info("old records removed", metadata: ["count": "\(removed)"]) }
                 let forgotten = try await store.engine.housekeep().forgottenMessages
                 if forgotten > 0 { logger.info("expunged messages forgotten", metadata: ["count": "\(forgotten)"]) }

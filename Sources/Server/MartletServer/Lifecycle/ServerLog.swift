@@ -26,5 +26,7 @@ package struct ServerLog: Sendable {
     /// Writes what waits; nothing is logged afterwards.
     package func finish() { sink.finish() }
 
-    private static func level(_ configuration: Configuration.Log) -> Logger.Level { Logger.Level(rawValue: configuration.level) ?? .info }
+    private static func level(_ configuration: Configuration.Log) -> Logger.Level {
+        Logger.Level(rawValue: configuration.level) ?? .info
+    }
 }

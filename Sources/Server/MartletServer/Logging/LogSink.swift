@@ -85,7 +85,10 @@ package final class LogSink: Sendable {
             return (state.pending, state.file, state.dropped)
         }
         var output = bytes
-        if dropped > 0 { output += Array("… \(dropped) log lines were dropped here: they came faster than they could be written\n".utf8) }
+        if dropped > 0 {
+            output += Array(
+                "… \(dropped) log lines were dropped here: they came faster than they could be written\n".utf8)
+        }
         if file >= 0 { LogSink.writeAll(output, to: file) }
         if writesToStandardError { LogSink.offer(output, to: 2) }
         state.withLock { $0.writers -= 1 }

@@ -53,9 +53,15 @@ package struct ServerLogHandler: LogHandler {
         let time = ServerLogHandler.now()
         switch format {
         case .text:
-            sink.write(LogLine.text(time: time, level: event.level.rawValue, label: label, message: event.message.description, fields: fields))
+            sink.write(
+                LogLine.text(
+                    time: time, level: event.level.rawValue, label: label, message: event.message.description,
+                    fields: fields))
         case .json:
-            sink.write(LogLine.json(time: time, level: event.level.rawValue, label: label, message: event.message.description, fields: fields))
+            sink.write(
+                LogLine.json(
+                    time: time, level: event.level.rawValue, label: label, message: event.message.description,
+                    fields: fields))
         }
     }
 
@@ -72,20 +78,29 @@ package struct ServerLogHandler: LogHandler {
 /// How a line looks.
 package enum LogLine {
     /// `2026-11-24T12:00:00.000Z info smtp: message accepted code=… sender="a b"`
-    package static func text(time: String, level: String, label: String, message: String, fields: [(String, String)]) -> String {
+    package static func text(time: String, level: String, label: String, message: String, fields: [(String, String)])
+        -> String
+    {
         var line = "\(time) \(level) \(label): \(escaped(message))"
         for (name, value) in fields { line += " \(name)=\(quoted(value))" }
         return line
     }
 
-    package static func json(time: String, level: String, label: String, message: String, fields: [(String, String)]) -> String {
-        var line = "{\"time\":\(string(time)),\"level\":\(string(level)),\"logger\":\(string(label)),\"message\":\(string(message))"
+    package static func json(time: String, level: String, label: String, message: String, fields: [(String, String)])
+        -> String
+    {
+        var line =
+            "{\"time\":\(string(time)),\"level\":\(string(level)),\"logger\":\(string(label)),\"message\":\(string(message))"
         for (name, value) in fields { line += ",\(string(name)):\(string(value))" }
         return line + "}"
     }
 
     private static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 < 0x80 }
+        let isPlain =
+            !value.isEmpty
+            && value.utf8.allSatisfy {
+                $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 < 0x80
+            }
         return isPlain ? value : "\"\(escaped(value).replacing("\"", with: "\\\""))\""
     }
 
@@ -94,7 +109,11 @@ package enum LogLine {
         guard text.unicodeScalars.contains(where: isDangerous) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
-            if isDangerous(scalar) { result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}" } else { result.unicodeScalars.append(scalar) }
+            if isDangerous(scalar) {
+                result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
         }
         return result
     }

@@ -18,7 +18,8 @@ struct AccountCommand: AsyncParsableCommand {
         subcommands: [Add.self, List.self, Show.self, Set.self, Password.self, AppPasswordCommand.self, Remove.self])
 
     struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Add an account with its mailboxes. Its domain must exist (martlet domain add).")
+        static let configuration = CommandConfiguration(
+            abstract: "Add an account with its mailboxes. Its domain must exist (martlet domain add).")
 
         @Argument(help: ArgumentHelp("The address to log in with and to get mail at.", valueName: "address"))
         var address: String
@@ -26,10 +27,14 @@ struct AccountCommand: AsyncParsableCommand {
         @Option(name: .long, help: ArgumentHelp("The person's name.", valueName: "text"))
         var name = ""
 
-        @Option(name: .long, help: ArgumentHelp("Room for mail: 500MB, 5GB, or none (default: store.quota-default).", valueName: "size"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("Room for mail: 500MB, 5GB, or none (default: store.quota-default).", valueName: "size"))
         var quota: String?
 
-        @Flag(name: .long, help: "Make it an administrator, whom postmaster and abuse reach. The first account always is one.")
+        @Flag(
+            name: .long,
+            help: "Make it an administrator, whom postmaster and abuse reach. The first account always is one.")
         var administrator = false
 
         @OptionGroup var passwords: PasswordOptions
@@ -40,7 +45,8 @@ struct AccountCommand: AsyncParsableCommand {
             let (password, isGenerated) = try passwords.password(for: address)
             let response = try await location.perform(
                 .accountAdd(
-                    address: address, displayName: name, quota: quota.flatMap { $0 < 0 ? nil : $0 }, usesDefaultQuota: quota == nil,
+                    address: address, displayName: name, quota: quota.flatMap { $0 < 0 ? nil : $0 },
+                    usesDefaultQuota: quota == nil,
                     isAdministrator: administrator, password: password))
             guard case .account(let account, let note) = response else { return }
             let shown = isGenerated ? String(decoding: password.secret.exposed, as: UTF8.self) : nil
@@ -75,13 +81,15 @@ struct AccountCommand: AsyncParsableCommand {
     static func row(_ account: AccountView) -> [String] {
         let marks = (account.isAdministrator ? ["administrator"] : []) + (account.isSuspended ? ["suspended"] : [])
         return [
-            escapedForTerminal(account.address), "\(account.usedMessages)", Quota.told(account.usedBytes), account.quota.map(Quota.told) ?? "none",
+            escapedForTerminal(account.address), "\(account.usedMessages)", Quota.told(account.usedBytes),
+            account.quota.map(Quota.told) ?? "none",
             marks.joined(separator: ", "),
         ]
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one account: its use, its addresses, its mailboxes.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one account: its use, its addresses, its mailboxes.")
         @Argument(help: ArgumentHelp("The account's address.", valueName: "address")) var address: String
         @OptionGroup var location: StoreLocation
 
@@ -92,21 +100,29 @@ struct AccountCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (first, second) = try await location.session { (session) throws(CommandFailure) in
-                (try await location.ask(session, .accountShow(address: address)), try await location.ask(session, .mailboxList(address: address)))
+                (
+                    try await location.ask(session, .accountShow(address: address)),
+                    try await location.ask(session, .mailboxList(address: address))
+                )
             }
             guard case .account(let account, _) = first, case .mailboxes(let mailboxes) = second else { return }
             location.show(Shown(account: account, mailboxes: mailboxes)) {
-                var text = Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account)])
+                var text = Terminal.table([
+                    ["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account),
+                ])
                 if !account.displayName.isEmpty { text += "\nname: \(escapedForTerminal(account.displayName))" }
                 text += "\nsends as: \(account.addresses.map(escapedForTerminal).joined(separator: ", "))\n\n"
-                let rows = mailboxes.map { [escapedForTerminal($0.name), "\($0.messages)", "\($0.unseen)", Quota.told($0.size)] }
+                let rows = mailboxes.map {
+                    [escapedForTerminal($0.name), "\($0.messages)", "\($0.unseen)", Quota.told($0.size)]
+                }
                 return text + Terminal.table([["MAILBOX", "MESSAGES", "UNSEEN", "SIZE"]] + rows)
             }
         }
     }
 
     struct Set: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Change an account: name, quota, administrator, suspended. What is not given stays.")
+        static let configuration = CommandConfiguration(
+            abstract: "Change an account: name, quota, administrator, suspended. What is not given stays.")
         @Argument(help: ArgumentHelp("The account's address.", valueName: "address")) var address: String
 
         @Option(name: .long, help: ArgumentHelp("The person's name.", valueName: "text"))
@@ -132,9 +148,12 @@ struct AccountCommand: AsyncParsableCommand {
         func run() async throws {
             let response = try await location.perform(
                 .accountSet(
-                    address: address, displayName: name, quota: try quota.map(Quota.parse), isAdministrator: administrator, isSuspended: suspend))
+                    address: address, displayName: name, quota: try quota.map(Quota.parse),
+                    isAdministrator: administrator, isSuspended: suspend))
             guard case .account(let account, _) = response else { return }
-            location.show(account) { Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account)]) }
+            location.show(account) {
+                Terminal.table([["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account)])
+            }
         }
     }
 
@@ -149,7 +168,9 @@ struct AccountCommand: AsyncParsableCommand {
             let response = try await location.perform(.accountPassword(address: address, password: password))
             guard isGenerated else { return location.show(response) }
             let shown = String(decoding: password.secret.exposed, as: UTF8.self)
-            location.show(["password": shown]) { "the password of \(escapedForTerminal(address)) is changed; it is told this once: \(shown)" }
+            location.show(["password": shown]) {
+                "the password of \(escapedForTerminal(address)) is changed; it is told this once: \(shown)"
+            }
         }
     }
 
@@ -182,7 +203,8 @@ enum Quota {
     static func told(_ octets: Int64) -> String {
         for (unit, size) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3)] where Double(octets) >= size {
             let tenths = Int64(Double(octets) / size * 10)
-            return tenths % 10 == 0 || tenths >= 1_000 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+            return tenths % 10 == 0 || tenths >= 1_000
+                ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
         }
         return "\(octets) B"
     }

@@ -18,7 +18,8 @@ struct AliasCommand: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Add or replace an alias or a group.")
         @Argument(help: ArgumentHelp("The new address.", valueName: "address")) var address: String
-        @Argument(help: ArgumentHelp("Whom it reaches: accounts or aliases of this server.", valueName: "target")) var targets: [String]
+        @Argument(help: ArgumentHelp("Whom it reaches: accounts or aliases of this server.", valueName: "target"))
+        var targets: [String]
         @OptionGroup var location: StoreLocation
 
         func run() async throws {
@@ -45,7 +46,9 @@ struct AliasCommand: AsyncParsableCommand {
         location.show(aliases) {
             Terminal.table(
                 [["ADDRESS", "REACHES"]]
-                    + aliases.map { [escapedForTerminal($0.address), $0.targets.map(escapedForTerminal).joined(separator: ", ")] })
+                    + aliases.map {
+                        [escapedForTerminal($0.address), $0.targets.map(escapedForTerminal).joined(separator: ", ")]
+                    })
         }
     }
 }

@@ -19,7 +19,10 @@ struct AppPasswordCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            guard case .appPassword(let view, let password) = try await location.perform(.appPasswordAdd(address: address, label: label)) else { return }
+            guard
+                case .appPassword(let view, let password) = try await location.perform(
+                    .appPasswordAdd(address: address, label: label))
+            else { return }
             let shown = String(decoding: password.secret.exposed, as: UTF8.self)
             location.show(Made(appPassword: view, password: shown)) {
                 "app password \(view.number) (\(escapedForTerminal(view.label))), told this once: \(shown)"
@@ -28,22 +31,28 @@ struct AppPasswordCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List an account's app passwords and when each was last used.")
+        static let configuration = CommandConfiguration(
+            abstract: "List an account's app passwords and when each was last used.")
         @Argument(help: ArgumentHelp("The account's address.", valueName: "address")) var address: String
         @OptionGroup var location: StoreLocation
 
         func run() async throws {
-            guard case .appPasswords(let views) = try await location.perform(.appPasswordList(address: address)) else { return }
+            guard case .appPasswords(let views) = try await location.perform(.appPasswordList(address: address)) else {
+                return
+            }
             location.show(views) {
                 Terminal.table(
                     [["NUMBER", "DEVICE", "MADE", "LAST USED"]]
-                        + views.map { ["\($0.number)", escapedForTerminal($0.label), $0.createdAt, $0.lastUsedAt ?? "never"] })
+                        + views.map {
+                            ["\($0.number)", escapedForTerminal($0.label), $0.createdAt, $0.lastUsedAt ?? "never"]
+                        })
             }
         }
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Revoke an app password: the device cannot log in any more.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke an app password: the device cannot log in any more.")
         @Argument(help: ArgumentHelp("The account's address.", valueName: "address")) var address: String
         @Argument(help: ArgumentHelp("The number from the list.", valueName: "number")) var number: Int64
         @OptionGroup var location: StoreLocation

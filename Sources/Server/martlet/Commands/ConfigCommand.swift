@@ -10,7 +10,9 @@ struct ConfigCommand: AsyncParsableCommand {
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check a configuration file: all mistakes at once, each with its line and remedy.",
-            discussion: "Exit code 0 when it is right, 2 when it is not. Environment variables count, as they will for the server.")
+            discussion:
+                "Exit code 0 when it is right, 2 when it is not. Environment variables count, as they will for the server."
+        )
 
         @Argument(help: ArgumentHelp("The configuration file.", valueName: "file"))
         var file: String
@@ -28,10 +30,14 @@ struct ConfigCommand: AsyncParsableCommand {
                 _ = try ConfigurationLoading.load(path: file, overrides: [])
             } catch {
                 guard json else { throw error }
-                Terminal.print(JSONOutput.text(Result(ok: false, problems: error.message.split(separator: "\n").map(String.init))))
+                Terminal.print(
+                    JSONOutput.text(Result(ok: false, problems: error.message.split(separator: "\n").map(String.init))))
                 throw CommandFailure(.usage)
             }
-            Terminal.print(json ? JSONOutput.text(Result(ok: true, problems: [])) : "\(escapedForTerminal(file)): the configuration is right")
+            Terminal.print(
+                json
+                    ? JSONOutput.text(Result(ok: true, problems: []))
+                    : "\(escapedForTerminal(file)): the configuration is right")
         }
     }
 
@@ -42,7 +48,9 @@ struct ConfigCommand: AsyncParsableCommand {
         @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "file"))
         var config: String?
 
-        @Option(name: .customLong("set"), help: ArgumentHelp("A key above file and environment. May be repeated.", valueName: "key=value"))
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp("A key above file and environment. May be repeated.", valueName: "key=value"))
         var overrides: [String] = []
 
         @Flag(name: .long, help: "Print JSON, for programs.")
@@ -60,14 +68,17 @@ struct ConfigCommand: AsyncParsableCommand {
             if json {
                 Terminal.print(JSONOutput.text(entries))
             } else {
-                let rows = entries.map { [$0.key, $0.value.isEmpty ? "\"\"" : escapedForTerminal($0.value), $0.origin] }
+                let rows = entries.map {
+                    [$0.key, $0.value.isEmpty ? "\"\"" : escapedForTerminal($0.value), $0.origin]
+                }
                 Terminal.print(Terminal.table([["KEY", "VALUE", "FROM"]] + rows))
             }
         }
     }
 
     struct Reference: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print every key with its type, default and meaning, as Markdown.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print every key with its type, default and meaning, as Markdown.")
 
         @Flag(name: .long, help: "Print JSON, for programs.")
         var json = false

@@ -16,7 +16,10 @@ struct ExplainCommand: AsyncParsableCommand {
             Exit code 1 when nothing is known.
             """)
 
-    @Argument(help: ArgumentHelp("A lookup code, a Message-ID, or an address of a sender or recipient.", valueName: "code|message-id|address"))
+    @Argument(
+        help: ArgumentHelp(
+            "A lookup code, a Message-ID, or an address of a sender or recipient.", valueName: "code|message-id|address"
+        ))
     var subject: String
 
     @Option(name: .long, help: ArgumentHelp("List at most so many records, up to 1000.", valueName: "n"))
@@ -25,11 +28,14 @@ struct ExplainCommand: AsyncParsableCommand {
     @OptionGroup var location: StoreLocation
 
     func run() async throws {
-        guard case .explanation(let explanation) = try await location.perform(.explain(subject: subject, limit: limit)) else { return }
+        guard case .explanation(let explanation) = try await location.perform(.explain(subject: subject, limit: limit))
+        else { return }
         if location.json {
             // The records are JSON objects already.
             let resolution = explanation.resolution.map { JSONOutput.text($0) } ?? "null"
-            Terminal.print("{\"records\":[\(explanation.records.map(\.json).joined(separator: ","))],\"resolution\":\(resolution)}")
+            Terminal.print(
+                "{\"records\":[\(explanation.records.map(\.json).joined(separator: ","))],\"resolution\":\(resolution)}"
+            )
         } else {
             if let resolution = explanation.resolution { Terminal.print(escapedForTerminal(resolution) + "\n") }
             if explanation.records.count == 1, let record = explanation.records.first {
@@ -40,7 +46,11 @@ struct ExplainCommand: AsyncParsableCommand {
             }
         }
         guard !explanation.records.isEmpty else {
-            throw CommandFailure(.no, location.json ? "" : "there is no record of “\(escapedForTerminal(subject))”; records are kept for records.keep-days")
+            throw CommandFailure(
+                .no,
+                location.json
+                    ? ""
+                    : "there is no record of “\(escapedForTerminal(subject))”; records are kept for records.keep-days")
         }
     }
 }

@@ -18,7 +18,11 @@ struct LabCommand: AsyncParsableCommand {
             --set listeners.lmtp=127.0.0.1:20024. SIGTERM ends it cleanly; it may also be killed at any moment.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The directory for everything: configuration, mail, keys, logs. Made when it is missing.", valueName: "dir"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The directory for everything: configuration, mail, keys, logs. Made when it is missing.", valueName: "dir")
+    )
     var dir: String
 
     @Option(name: .long, help: ArgumentHelp("A service's port is this plus its own number.", valueName: "n"))
@@ -27,27 +31,38 @@ struct LabCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The local domain.", valueName: "domain"))
     var domain = "example.test"
 
-    @Option(name: .long, help: ArgumentHelp("The accounts user0001 to userN exist, and admin. More than before: they are added.", valueName: "n"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The accounts user0001 to userN exist, and admin. More than before: they are added.", valueName: "n"))
     var users = 2
 
     @Option(name: .long, help: ArgumentHelp("The password of these accounts.", valueName: "password"))
     var password = "secret"
 
-    @Flag(name: .long, help: "For load tests: no limits on connections or failed logins. Durability, TLS and parsing stay as they are.")
+    @Flag(
+        name: .long,
+        help: "For load tests: no limits on connections or failed logins. Durability, TLS and parsing stay as they are."
+    )
     var open = false
 
-    @Option(name: .customLong("set"), help: ArgumentHelp("A key of the configuration, above the lab's own. May be repeated.", valueName: "key=value"))
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("A key of the configuration, above the lab's own. May be repeated.", valueName: "key=value"))
     var overrides: [String] = []
 
     @Option(
         name: .customLong("zone"),
         help: ArgumentHelp(
-            "A zone in master-file format for the server's resolver. Checked now; used from the next release on, with outbound mail.", valueName: "file"))
+            "A zone in master-file format for the server's resolver. Checked now; used from the next release on, with outbound mail.",
+            valueName: "file"))
     var zones: [String] = []
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Ask this DNS server. Checked now; used from the next release on, with outbound mail.", valueName: "host:port"))
+        help: ArgumentHelp(
+            "Ask this DNS server. Checked now; used from the next release on, with outbound mail.",
+            valueName: "host:port"))
     var resolver: String?
 
     @Option(
@@ -59,14 +74,17 @@ struct LabCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("clock"),
-        help: ArgumentHelp("A file with the seconds that the server's clock is ahead (86400: tomorrow); looked at again as it changes.", valueName: "file"))
+        help: ArgumentHelp(
+            "A file with the seconds that the server's clock is ahead (86400: tomorrow); looked at again as it changes.",
+            valueName: "file"))
     var clockFile: String?
 
     func run() async throws {
         let lab: Lab
         do throws(LabFailure) {
             let options = try LabOptions(
-                directory: dir, portBase: portBase, domain: domain, users: users, password: password, isOpen: open, overrides: overrides,
+                directory: dir, portBase: portBase, domain: domain, users: users, password: password, isOpen: open,
+                overrides: overrides,
                 zones: zones, resolver: resolver, routes: routes, clockFile: clockFile)
             lab = try Lab(options, environment: ProcessInfo.processInfo.environment)
         } catch {

@@ -18,7 +18,9 @@ struct LedgerCommand: AsyncParsableCommand {
             let names = ["accepted", "delivered", "relayed", "bounced", "queued", "discarded"]
             let rows = names.map { [$0, "\(ledger.counted[$0] ?? 0)", "\(ledger.recounted[$0] ?? 0)"] }
             return Terminal.table([["ENTRY", "KEPT", "COUNTED AGAIN"]] + rows)
-                + (ledger.holds ? "\n\nThe ledger holds." : "\n\nTHE LEDGER DOES NOT HOLD: \(ledger.drift) recipients are not accounted for, or the two columns differ.")
+                + (ledger.holds
+                    ? "\n\nThe ledger holds."
+                    : "\n\nTHE LEDGER DOES NOT HOLD: \(ledger.drift) recipients are not accounted for, or the two columns differ.")
         }
         if !ledger.holds { throw CommandFailure(.no) }
     }

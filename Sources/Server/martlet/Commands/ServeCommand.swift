@@ -15,22 +15,31 @@ struct ServeCommand: AsyncParsableCommand {
             SIGTERM ends it cleanly. SIGHUP reads the certificate and the log level again and opens the log file anew.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file. Without one, defaults, environment and --set are all.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The configuration file. Without one, defaults, environment and --set are all.", valueName: "file"))
     var config: String?
 
-    @Option(name: .customLong("set"), help: ArgumentHelp("A key of the configuration, above file and environment. May be repeated.", valueName: "key=value"))
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp(
+            "A key of the configuration, above file and environment. May be repeated.", valueName: "key=value"))
     var overrides: [String] = []
 
     func run() async throws {
         let configuration = try ConfigurationLoading.load(path: config, overrides: overrides).configuration
         let hostname = configuration.effectiveHostname
         let names = Server.CertificateNames(
-            names: hostname == "localhost" ? [hostname] : [hostname, "localhost"], addresses: Server.CertificateNames.loopback)
+            names: hostname == "localhost" ? [hostname] : [hostname, "localhost"],
+            addresses: Server.CertificateNames.loopback)
         do throws(ServerFailure) {
             let directory = DataDirectory(configuration.server.dataDirectory)
             let server = try await Server.open(configuration, directory: directory, clock: SystemClock(), names: names)
             let (config, overrides) = (config, overrides)
-            try await server.run(reload: { try ConfigurationLoading.load(path: config, overrides: overrides).configuration }, ready: { _ in })
+            try await server.run(
+                reload: { try ConfigurationLoading.load(path: config, overrides: overrides).configuration },
+                ready: { _ in })
         } catch {
             throw CommandFailure(error)
         }

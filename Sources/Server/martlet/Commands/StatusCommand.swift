@@ -13,7 +13,9 @@ struct StatusCommand: AsyncParsableCommand {
         }
         guard case .status(let status) = response else { return }
         location.show(Shown(running: isServer, status: status)) {
-            (isServer ? "the server runs: pid \(status.pid), martlet \(status.version), \(status.hostname)" : "no server runs; its data can be read")
+            (isServer
+                ? "the server runs: pid \(status.pid), martlet \(status.version), \(status.hostname)"
+                : "no server runs; its data can be read")
                 + "\ndomains: \(status.domains), accounts: \(status.accounts)"
         }
     }

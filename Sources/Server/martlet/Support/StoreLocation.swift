@@ -4,10 +4,15 @@ import MartletServer
 
 /// Where the data is: `--dir` or `--config`, the same for all commands; and `--json`.
 struct StoreLocation: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The directory of a lab or a server's data (default: ./lab if it exists).", valueName: "dir"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The directory of a lab or a server's data (default: ./lab if it exists).", valueName: "dir")
+    )
     var dir: String?
 
-    @Option(name: .long, help: ArgumentHelp("The server's configuration file, which names its data directory.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The server's configuration file, which names its data directory.", valueName: "file"))
     var config: String?
 
     @Flag(name: .long, help: "Print JSON, for programs.")
@@ -27,7 +32,9 @@ struct StoreLocation: ParsableArguments {
         if let dir { return (DataDirectory(dir), loaded.configuration) }
         let lab = DataDirectory("lab")
         if lab.isInUse || lab.hasControlSocket { return (lab, loaded.configuration) }
-        throw CommandFailure(.usage, "where is the data? There is no ./lab here: name a directory with --dir, or a configuration with --config")
+        throw CommandFailure(
+            .usage,
+            "where is the data? There is no ./lab here: name a directory with --dir, or a configuration with --config")
     }
 
     /// Does what is asked and ends with the right exit code when it cannot be done.
@@ -36,7 +43,9 @@ struct StoreLocation: ParsableArguments {
     }
 
     /// Several requests on one session.
-    func session<Value>(_ body: (AdministrationSession) async throws(CommandFailure) -> Value) async throws(CommandFailure) -> Value {
+    func session<Value>(_ body: (AdministrationSession) async throws(CommandFailure) -> Value)
+        async throws(CommandFailure) -> Value
+    {
         let (directory, configuration) = try resolve()
         let session: AdministrationSession
         do throws(AdministrationUnreachable) {
@@ -48,7 +57,9 @@ struct StoreLocation: ParsableArguments {
         return try await body(session)
     }
 
-    func ask(_ session: AdministrationSession, _ request: AdministrationRequest) async throws(CommandFailure) -> AdministrationResponse {
+    func ask(_ session: AdministrationSession, _ request: AdministrationRequest) async throws(CommandFailure)
+        -> AdministrationResponse
+    {
         let response: AdministrationResponse
         do throws(AdministrationUnreachable) { response = try await session.perform(request) } catch {
             throw CommandFailure(.unreachable, error.description)
@@ -85,7 +96,9 @@ enum JSONOutput {
 
 /// Reads the configuration for commands; every mistake is a line, and the exit code 2.
 enum ConfigurationLoading {
-    static func load(path: String?, overrides: [String]) throws(CommandFailure) -> (configuration: Configuration, settings: ConfigurationSettings) {
+    static func load(path: String?, overrides: [String]) throws(CommandFailure) -> (
+        configuration: Configuration, settings: ConfigurationSettings
+    ) {
         var file: (text: String, path: String)?
         if let path {
             guard let bytes = DataDirectory.bytes(of: path) else {
@@ -94,7 +107,8 @@ enum ConfigurationLoading {
             file = (String(decoding: bytes, as: UTF8.self), path)
         }
         do throws(ConfigurationErrors) {
-            return try Configuration.load(file: file, environment: ProcessInfo.processInfo.environment, overrides: overrides)
+            return try Configuration.load(
+                file: file, environment: ProcessInfo.processInfo.environment, overrides: overrides)
         } catch {
             throw CommandFailure(.usage, error.description)
         }
@@ -110,7 +124,9 @@ struct PasswordOptions: ParsableArguments {
     var passwordFile: String?
 
     func validate() throws {
-        if passwordStdin, passwordFile != nil { throw ValidationError("Give --password-stdin or --password-file, not both.") }
+        if passwordStdin, passwordFile != nil {
+            throw ValidationError("Give --password-stdin or --password-file, not both.")
+        }
     }
 
     /// The password, and whether it was made here and must be shown.
@@ -123,9 +139,12 @@ struct PasswordOptions: ParsableArguments {
         }
         if passwordStdin { return (try checked((Terminal.readLine() ?? [])[...]), false) }
         if Terminal.isInteractive {
-            let first = Terminal.ask(secretly: "Password for \(escapedForTerminal(address)) (empty: one is made): ") ?? []
+            let first =
+                Terminal.ask(secretly: "Password for \(escapedForTerminal(address)) (empty: one is made): ") ?? []
             if !first.isEmpty {
-                guard Terminal.ask(secretly: "The same again: ") == first else { throw CommandFailure(.usage, "the two passwords differ; nothing was changed") }
+                guard Terminal.ask(secretly: "The same again: ") == first else {
+                    throw CommandFailure(.usage, "the two passwords differ; nothing was changed")
+                }
                 return (try checked(first[...]), false)
             }
         }

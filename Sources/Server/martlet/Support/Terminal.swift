@@ -95,7 +95,9 @@ enum Terminal {
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
         return rows.map { row in
             var line = ""
-            for (column, text) in row.enumerated() { line += text + String(repeating: " ", count: widths[column] - text.count + 2) }
+            for (column, text) in row.enumerated() {
+                line += text + String(repeating: " ", count: widths[column] - text.count + 2)
+            }
             while line.hasSuffix(" ") { line.removeLast() }
             return line
         }.joined(separator: "\n")

@@ -14,8 +14,8 @@ public struct MessageBuilder: Sendable {
         case multipart(subtype: String, [Body])
     }
 
-    /// Octets of a line that RFC 5322 §2.1.1 asks for.
-    static let preferredLineLength = 78
+    /// Octets of a line: RFC 5322 §2.1.1 asks for 78, RFC 2047 §2 for 76 where there are encoded words.
+    static let preferredLineLength = 76
 
     private var header: [UInt8] = []
 
@@ -23,26 +23,27 @@ public struct MessageBuilder: Sendable {
 
     /// Adds an unstructured field such as Subject. CR and LF in `text` become spaces: no field can add another.
     public mutating func add(_ name: StaticString, text: String) {
-        let clean = String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-        fold(
-            name,
-            words: EncodedWord.encode(clean).split(separator: " ", omittingEmptySubsequences: false).map(String.init),
-            separator: " ")
+        fold(name, words: Self.words(Self.withoutControls(text), after: name))
     }
 
-    /// Adds a field of addresses: `Name <local@domain>, …`.
+    /// Adds a field of addresses: `Name <local@domain>, …`. Control characters of names become spaces.
     public mutating func add(_ name: StaticString, addresses: [(name: String?, address: EmailAddress)]) {
-        let written = addresses.map { entry in
-            guard let display = entry.name, !display.isEmpty else { return entry.address.description }
-            let encoded = EncodedWord.encode(display)
-            return encoded == display ? "\(Self.quoted(display)) <\(entry.address)>" : "\(encoded) <\(entry.address)>"
+        var words: [String] = []
+        for (index, entry) in addresses.enumerated() {
+            let comma = index == addresses.count - 1 ? "" : ","
+            guard let display = entry.name.map(Self.withoutControls), !display.isEmpty else {
+                words.append("\(entry.address)\(comma)")
+                continue
+            }
+            let encoded = Self.words(display, after: index == 0 ? name : "")
+            words += encoded.joined(separator: " ") == display ? [Self.quoted(display)] : encoded
+            words.append("<\(entry.address)>\(comma)")
         }
-        fold(name, words: written, separator: ", ")
+        fold(name, words: words)
     }
 
     public mutating func add(_ name: StaticString, date: MailDate) {
-        fold(name, words: [date.description], separator: " ")
+        fold(name, words: [date.description])
     }
 
     /// The message. `boundarySeed` makes boundaries; a different one for each message keeps them from meeting in nested mail.
@@ -54,15 +55,29 @@ public struct MessageBuilder: Sendable {
         return output
     }
 
-    private mutating func fold(_ name: StaticString, words: [String], separator: String) {
+    private static func words(_ text: String, after name: StaticString) -> [String] {
+        EncodedWord.encode(text, indent: name.utf8CodeUnitCount + 2)
+            .split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// Control characters as spaces.
+    private static func withoutControls(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+    }
+
+    /// Writes the field, with a line end before the word that would make a line too long. A folded line has a word in it: one of
+    /// spaces alone would end the header for many readers.
+    private mutating func fold(_ name: StaticString, words: [String]) {
         var line = "\(name):"
-        for (index, word) in words.enumerated() {
-            let piece = index == words.count - 1 ? word : word + (separator == " " ? "" : ",")
-            if line.utf8.count + piece.utf8.count + 1 > Self.preferredLineLength, line.utf8.count > 20, !piece.isEmpty {
+        var hasWord = false
+        for word in words {
+            if hasWord, !word.isEmpty, line.utf8.count + word.utf8.count + 1 > Self.preferredLineLength {
                 header += Array(line.utf8) + [ASCII.carriageReturn, ASCII.lineFeed]
                 line = ""
+                hasWord = false
             }
-            line += " " + piece
+            line += " " + word
+            hasWord = hasWord || !word.isEmpty
         }
         header += Array(line.utf8) + [ASCII.carriageReturn, ASCII.lineFeed]
     }
@@ -84,7 +99,7 @@ public struct MessageBuilder: Sendable {
             line("")
             output += isPlain ? bytes : QuotedPrintable.encode(bytes)
         case .attachment(let bytes, let type, let fileName):
-            line("Content-Type: \(type)")
+            line("Content-Type: \(withoutControls(type))")
             line("Content-Transfer-Encoding: base64")
             line("Content-Disposition: attachment; filename*=utf-8''\(percentEncoded(fileName))")
             line("")
@@ -96,6 +111,7 @@ public struct MessageBuilder: Sendable {
             }
         case .message(let bytes):
             line("Content-Type: message/rfc822")
+            if bytes.contains(where: { $0 >= 0x80 }) { line("Content-Transfer-Encoding: 8bit") }
             line("")
             output += bytes
         case .multipart(let subtype, let parts):

@@ -15,6 +15,8 @@ public struct MessageLimits: Sendable, Hashable {
     public var maximumBoundaryLength = 250
     /// Octets of a parameter's value, joined from RFC 2231 pieces.
     public var maximumParameterBytes = 8_192
+    /// Comments inside each other that are followed (RFC 5322 §3.2.2); what is deeper is read as text.
+    public var maximumCommentDepth = 16
     /// Addresses of one field that an ENVELOPE tells.
     public var maximumAddresses = 2_000
     /// Octets of decoded text of one field that a summary keeps for SEARCH.

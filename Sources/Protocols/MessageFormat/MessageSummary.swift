@@ -64,14 +64,15 @@ public struct MessageSummary: Sendable, Hashable {
             sentZoneMinutes: date?.zoneMinutes ?? 0, preview: Preview.make(bytes, structure))
     }
 
-    /// The `<…>` words of a value, without spaces inside.
+    /// The `<…>` words of a value that have something in them, without spaces inside.
     static func identifiers(_ value: [UInt8]) -> [String] {
         var found: [String] = []
         var start: Int?
         for (index, byte) in value.enumerated() {
             if byte == UInt8(ascii: "<") { start = index }
             if byte == UInt8(ascii: ">"), let open = start, index - open <= 998 {
-                found.append(Charset.decodeUnlabelled(value[open...index].filter { $0 > 0x20 }))
+                let identifier = value[open...index].filter { $0 > 0x20 }
+                if identifier.count > 2 { found.append(Charset.decodeUnlabelled(identifier)) }
                 start = nil
             }
         }

@@ -32,26 +32,38 @@ public struct AddressList: Sendable, Hashable {
     }
 }
 
-/// Splits a field into words and specials, and words into mailboxes: one pass, no backtracking.
+/// Splits a field into words and specials, and words into mailboxes: one pass, no backtracking. Each turn of each loop takes at
+/// least one octet.
 private struct AddressParser {
     private let bytes: UnsafeRawBufferPointer
     private let limits: MessageLimits
     private var position = 0
     private var entries: [AddressList.Entry] = []
     private var isInGroup = false
-    private static let maximumCommentDepth = 16
+    private var spaceBefore = false
 
     init(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits) {
         self.bytes = bytes
         self.limits = limits
     }
 
+    /// An `addr-spec` or the inside of `<…>` as octets, with the places of what separates its parts.
+    private struct Spec {
+        var text: [UInt8] = []
+        /// The last `@` that stands in no quotes.
+        var at: Int?
+        /// The `:` that ends a source route (RFC 5322 §4.4 obs-route).
+        var routeEnd: Int?
+    }
+
     /// What has been gathered since the last comma.
     private struct Pending {
         var words: [UInt8] = []
+        /// Places in `words` where a space stands between two words: obsolete ones around `.` and `@` vanish from an address.
+        var gaps: [Int] = []
         var comment: [UInt8]?
-        /// Inside or behind `<…>`.
-        var angle: [UInt8]?
+        /// What stood in `<…>`.
+        var angle: Spec?
         /// The `@` that separates local part and domain, in `words`.
         var at: Int?
         var isEmpty: Bool { words.isEmpty && angle == nil }
@@ -59,10 +71,18 @@ private struct AddressParser {
 
     mutating func parse() -> [AddressList.Entry] {
         var pending = Pending()
-        var spaceBefore = false
         while position < bytes.count, entries.count < limits.maximumAddresses {
             let byte = bytes[position]
             switch byte {
+            case 0...0x20:
+                position += 1
+                spaceBefore = true
+                continue
+            case UInt8(ascii: "("):
+                let comment = comment()
+                if pending.comment == nil { pending.comment = comment }
+                spaceBefore = true
+                continue
             case UInt8(ascii: ","):
                 finish(&pending)
                 position += 1
@@ -76,38 +96,22 @@ private struct AddressParser {
                 pending = Pending()
                 isInGroup = true
                 position += 1
-            case UInt8(ascii: "<") where pending.angle == nil:
+            case UInt8(ascii: "<"):
+                // A second one: the comma between is missing.
+                if pending.angle != nil { finish(&pending) }
                 pending.angle = angle()
-            case UInt8(ascii: "("):
-                let comment = comment()
-                if pending.comment == nil { pending.comment = comment }
-                spaceBefore = true
-                continue
+            case UInt8(ascii: ">"):
+                position += 1
             case UInt8(ascii: "\""):
-                separate(&pending, spaceBefore)
-                let text = quoted()
-                pending.words += text
-            case UInt8(ascii: "@"):
-                if pending.at == nil { pending.at = pending.words.count }
-                pending.words.append(byte)
-                position += 1
-            case 0...0x20:
-                spaceBefore = true
-                position += 1
-                continue
+                separate(&pending)
+                quoted(into: &pending.words)
             default:
-                separate(&pending, spaceBefore)
-                while position < bytes.count, !Self.isSpecial(bytes[position]) {
+                separate(&pending)
+                if byte == UInt8(ascii: "@"), pending.at == nil { pending.at = pending.words.count }
+                repeat {
                     pending.words.append(bytes[position])
                     position += 1
-                }
-                if position < bytes.count, bytes[position] == UInt8(ascii: ":"),
-                    isInGroup || pending.at != nil || pending.angle != nil
-                {
-                    pending.words.append(bytes[position])
-                    position += 1
-                }
-                if position < bytes.count, bytes[position] == UInt8(ascii: ">") { position += 1 }
+                } while position < bytes.count && !Self.isSpecial(bytes[position])
             }
             spaceBefore = false
         }
@@ -116,12 +120,10 @@ private struct AddressParser {
         return entries
     }
 
-    /// Words of a name are separated by one space; around the `@` and dots of an address spaces are obsolete and vanish.
-    private func separate(_ pending: inout Pending, _ spaceBefore: Bool) {
-        guard spaceBefore, let last = pending.words.last, last != UInt8(ascii: "@"), last != UInt8(ascii: "."),
-            pending.at == nil,
-            bytes[position] != UInt8(ascii: ".")
-        else { return }
+    /// Words are separated by one space, however much stood between them.
+    private func separate(_ pending: inout Pending) {
+        guard spaceBefore, !pending.words.isEmpty else { return }
+        pending.gaps.append(pending.words.count)
         pending.words.append(ASCII.space)
     }
 
@@ -132,47 +134,77 @@ private struct AddressParser {
             let name = pending.words.isEmpty ? pending.comment : pending.words
             entries.append(Self.mailbox(angle, name: name))
         } else {
-            let at = pending.at
-            let local = at.map { Array(pending.words[..<$0]) } ?? pending.words
-            let domain = at.map { Array(pending.words[($0 + 1)...]) } ?? []
-            entries.append(.mailbox(name: pending.comment, route: nil, local: local, domain: domain))
+            let spec = Self.compacted(pending)
+            entries.append(Self.mailbox(spec, name: pending.comment))
         }
     }
 
-    /// `@a,@b:local@domain` without the brackets.
-    private static func mailbox(_ text: [UInt8], name: [UInt8]?) -> AddressList.Entry {
-        var rest = text[...]
-        var route: [UInt8]?
-        if rest.first == UInt8(ascii: "@"), let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
-            route = Array(rest[..<colon])
-            rest = rest[(colon + 1)...]
-        }
-        guard let at = rest.lastIndex(of: UInt8(ascii: "@")) else {
-            return .mailbox(name: name, route: route, local: Array(rest), domain: [])
-        }
-        return .mailbox(name: name, route: route, local: Array(rest[..<at]), domain: Array(rest[(at + 1)...]))
-    }
-
-    private mutating func angle() -> [UInt8] {
-        position += 1
-        var text: [UInt8] = []
-        while position < bytes.count, bytes[position] != UInt8(ascii: ">") {
-            switch bytes[position] {
-            case UInt8(ascii: "\""): text += quoted()
-            case UInt8(ascii: "("): _ = comment()
-            case 0...0x20: position += 1
-            default:
-                text.append(bytes[position])
-                position += 1
+    /// The words of an address without the spaces that obsolete syntax allows around `.` and `@`; of other text, the words.
+    private static func compacted(_ pending: Pending) -> Spec {
+        guard let at = pending.at else { return Spec(text: pending.words) }
+        var spec = Spec()
+        spec.text.reserveCapacity(pending.words.count)
+        var gaps = pending.gaps[...]
+        for (index, byte) in pending.words.enumerated() {
+            if index == at { spec.at = spec.text.count }
+            if index == gaps.first {
+                gaps.removeFirst()
+                // A word follows each gap.
+                if index > at || isJoint(spec.text.last) || isJoint(pending.words[index + 1]) { continue }
             }
+            spec.text.append(byte)
         }
-        position = min(position + 1, bytes.count)
-        return text
+        return spec
     }
 
-    private mutating func quoted() -> [UInt8] {
+    private static func isJoint(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: ".") || byte == UInt8(ascii: "@") }
+
+    private static func mailbox(_ spec: Spec, name: [UInt8]?) -> AddressList.Entry {
+        let route = spec.routeEnd.map { Array(spec.text[..<$0]) }
+        let start = spec.routeEnd.map { $0 + 1 } ?? 0
+        guard let at = spec.at, at >= start else {
+            return .mailbox(name: name, route: route, local: Array(spec.text[start...]), domain: [])
+        }
+        return .mailbox(
+            name: name, route: route, local: Array(spec.text[start..<at]), domain: Array(spec.text[(at + 1)...]))
+    }
+
+    /// `<@a,@b:local@domain>`. Without a `>` it ends at the comma, so that one slip does not swallow the list.
+    private mutating func angle() -> Spec {
         position += 1
-        var text: [UInt8] = []
+        var spec = Spec()
+        while position < bytes.count {
+            let byte = bytes[position]
+            switch byte {
+            case UInt8(ascii: ">"):
+                position += 1
+                return spec
+            case UInt8(ascii: ","), UInt8(ascii: ";"):
+                if spec.text.first != UInt8(ascii: "@") || spec.routeEnd != nil { return spec }
+                spec.text.append(byte)
+            case UInt8(ascii: "\""):
+                quoted(into: &spec.text)
+                continue
+            case UInt8(ascii: "("):
+                _ = comment()
+                continue
+            case 0...0x20, UInt8(ascii: "<"): break
+            case UInt8(ascii: ":") where spec.text.first == UInt8(ascii: "@") && spec.routeEnd == nil:
+                spec.routeEnd = spec.text.count
+                spec.text.append(byte)
+            case UInt8(ascii: "@"):
+                spec.at = spec.text.count
+                spec.text.append(byte)
+            default: spec.text.append(byte)
+            }
+            position += 1
+        }
+        return spec
+    }
+
+    /// A quoted string without its quotes and backslashes (RFC 5322 §3.2.4).
+    private mutating func quoted(into text: inout [UInt8]) {
+        position += 1
         while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
             if bytes[position] == UInt8(ascii: "\\"), position + 1 < bytes.count { position += 1 }
             if bytes[position] != ASCII.carriageReturn, bytes[position] != ASCII.lineFeed {
@@ -181,9 +213,9 @@ private struct AddressParser {
             position += 1
         }
         position = min(position + 1, bytes.count)
-        return text
     }
 
+    /// A comment without its outer parentheses (RFC 5322 §3.2.2), up to `MessageLimits.maximumCommentDepth` inside each other.
     private mutating func comment() -> [UInt8] {
         var depth = 0
         var text: [UInt8] = []
@@ -203,15 +235,14 @@ private struct AddressParser {
             default: text.append(byte)
             }
             position += 1
-        } while position < bytes.count && depth > 0 && depth <= Self.maximumCommentDepth
+        } while position < bytes.count && depth > 0 && depth <= limits.maximumCommentDepth
         return text
     }
 
     private static func isSpecial(_ byte: UInt8) -> Bool {
         switch byte {
         case 0...0x20, UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: "<"), UInt8(ascii: ">"),
-            UInt8(ascii: "("),
-            UInt8(ascii: "\""), UInt8(ascii: "@"):
+            UInt8(ascii: "("), UInt8(ascii: "\""), UInt8(ascii: "@"):
             true
         default: false
         }

@@ -15,7 +15,8 @@ public struct HeaderField: Sendable, Hashable {
 /// LF alone ends a line too: such messages are stored by APPEND. Stops at the empty line, at the end of `range`, or at a limit.
 public struct HeaderFields: Sequence, IteratorProtocol {
     @usableFromInline let bytes: UnsafeRawBufferPointer
-    private var position: Int
+    /// Where the next field begins; after the last one, where the empty line stands or the walk gave up.
+    private(set) var position: Int
     private let end: Int
     private var fieldsLeft: Int
 
@@ -35,15 +36,18 @@ public struct HeaderFields: Sequence, IteratorProtocol {
             var lineEnd = Self.endOfLine(bytes, from: start, limit: end)
             // The empty line ends the block.
             if Self.isEmptyLine(bytes, start, lineEnd) { return nil }
+            let firstLineEnd = lineEnd
             while lineEnd < end, ASCII.isSpaceOrTab(bytes[lineEnd]) {
                 // A folded line that is empty but for its space still folds (RFC 5322 §4.2 obs-FWS).
                 lineEnd = Self.endOfLine(bytes, from: lineEnd, limit: end)
             }
             position = lineEnd
             fieldsLeft -= 1
-            guard let colon = bytes.firstIndex(ofByte: UInt8(ascii: ":"), from: start), colon < lineEnd else {
+            // A name is not folded: the colon is looked for in the first line, so that no octet is looked at for two fields.
+            guard let nameLength = bytes.clamped(start..<firstLineEnd).firstIndex(ofByte: UInt8(ascii: ":")) else {
                 continue
             }
+            let colon = start + nameLength
             var nameEnd = colon
             while nameEnd > start, ASCII.isSpaceOrTab(bytes[nameEnd - 1]) { nameEnd -= 1 }
             guard nameEnd > start, Self.isName(bytes, start..<nameEnd) else { continue }
@@ -83,10 +87,19 @@ public struct HeaderFields: Sequence, IteratorProtocol {
 
     /// The index behind the line end, or `limit`.
     static func endOfLine(_ bytes: UnsafeRawBufferPointer, from start: Int, limit: Int) -> Int {
-        guard let lineFeed = bytes.firstIndex(ofByte: ASCII.lineFeed, from: start), lineFeed < limit else {
-            return limit
+        guard let length = bytes.clamped(start..<limit).firstIndex(ofByte: ASCII.lineFeed) else { return limit }
+        return start + length + 1
+    }
+
+    /// The index behind the empty line that ends the header which begins at `start`; the end of the message when there is none.
+    static func endOfHeader(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var place = start
+        while place < bytes.count {
+            let lineEnd = endOfLine(bytes, from: place, limit: bytes.count)
+            if isEmptyLine(bytes, place, lineEnd) { return lineEnd }
+            place = lineEnd
         }
-        return lineFeed + 1
+        return bytes.count
     }
 
     static func isEmptyLine(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
@@ -97,10 +110,10 @@ public struct HeaderFields: Sequence, IteratorProtocol {
         }
     }
 
-    /// RFC 5322 §2.2: printable ASCII but colon; 8-bit is let through for RFC 6532's neighbours in the wild.
+    /// RFC 5322 §2.2: printable ASCII but colon. RFC 6532 does not change that.
     private static func isName(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
         guard range.count <= 998 else { return false }
-        for index in range where bytes[index] <= 0x20 || bytes[index] == 0x7F { return false }
+        for index in range where bytes[index] <= 0x20 || bytes[index] >= 0x7F { return false }
         return true
     }
 }

@@ -25,10 +25,8 @@ public struct HeaderScan: Sendable, Hashable {
 
     public static func scan(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits = .default) -> HeaderScan {
         var scan = HeaderScan()
-        let walk = HeaderFields(bytes, in: 0..<bytes.count, limits: limits)
-        var end = 0
-        for field in walk {
-            end = field.whole.upperBound
+        var walk = HeaderFields(bytes, in: 0..<bytes.count, limits: limits)
+        while let field = walk.next() {
             switch ASCII.lowercased(bytes[field.name.lowerBound]) {
             case UInt8(ascii: "d"):
                 if walk.isNamed(field, "date") {
@@ -55,8 +53,8 @@ public struct HeaderScan: Sendable, Hashable {
             default: break
             }
         }
-        let lineEnd = HeaderFields.endOfLine(bytes, from: end, limit: bytes.count)
-        scan.headerLength = HeaderFields.isEmptyLine(bytes, end, lineEnd) ? lineEnd : end
+        // Lines without a colon and fields beyond a limit are header too: as in `MessageStructure`.
+        scan.headerLength = HeaderFields.endOfHeader(bytes, from: walk.position)
         return scan
     }
 

@@ -15,27 +15,62 @@ public struct MailDate: Sendable, Hashable {
     static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     static let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
-    /// Reads a Date field's value; nil when day, month, year and time are not there or are out of range.
+    /// Reads a Date field's value, or asctime's `Tue Nov 24 11:41:21 2026`, which is common; nil when day, month, year and time are
+    /// not there or are out of range.
     public static func parse(_ value: [UInt8]) -> MailDate? {
         var words = tokens(value)[...]
-        if let first = words.first, !first.isEmpty, ASCII.isLetter(first[0]) { words.removeFirst() }
-        guard words.count >= 4, let day = ASCII.number(words.removeFirst(), limit: 31), day >= 1 else { return nil }
-        let name = ASCII.lowercased(words.removeFirst().prefix(3))
-        guard let month = months.firstIndex(where: { ASCII.lowercased($0.utf8) == name }) else { return nil }
-        let yearText = words.removeFirst()
-        guard var year = ASCII.number(yearText, limit: 9_999).map({ Int($0) }) else { return nil }
-        if yearText.count == 2 { year += year < 50 ? 2000 : 1900 } else if yearText.count == 3 { year += 1900 }
-        let clock = words.removeFirst().split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        guard clock.count == 2 || clock.count == 3, let hour = ASCII.number(clock[0], limit: 23),
-            let minute = ASCII.number(clock[1], limit: 59)
+        if let first = words.first, month(first) == nil, !first.isEmpty, ASCII.isLetter(first[0]) {
+            words.removeFirst()
+        }
+        guard words.count >= 4 else { return nil }
+        var zone: [UInt8]?
+        if month(words[words.startIndex]) != nil {
+            // asctime: month, day, time, (zone,) year(, zone).
+            let start = words.startIndex
+            var year = start + 3
+            if ASCII.number(words[year]) == nil, year + 1 < words.endIndex {
+                zone = words[year]
+                year += 1
+            }
+            if zone == nil, year + 1 < words.endIndex { zone = words[year + 1] }
+            words = [words[start + 1], words[start], words[year], words[start + 2]]
+        } else if words.count > 4 {
+            zone = words[words.startIndex + 4]
+        }
+        guard let day = ASCII.number(words.removeFirst(), limit: 31), day >= 1,
+            let month = month(words.removeFirst()), let year = year(words.removeFirst()),
+            let time = time(words.removeFirst())
         else { return nil }
-        // A leap second is the one before it.
-        guard let second = clock.count == 3 ? ASCII.number(clock[2], limit: 60) : 0 else { return nil }
-        let zone = words.first.map { zoneMinutes($0) } ?? 0
+        let offset = zone.map { zoneMinutes($0) } ?? 0
         let local = Instant(
-            year: year, month: month + 1, day: Int(day), hour: Int(hour), minute: Int(minute),
-            second: Int(min(second, 59)))
-        return MailDate(instant: local + .seconds(-60 * zone), zoneMinutes: zone)
+            year: year, month: month, day: Int(day), hour: time.hour, minute: time.minute, second: time.second)
+        return MailDate(instant: local + .seconds(-60 * offset), zoneMinutes: offset)
+    }
+
+    /// 1 to 12. Longer names count by their first three letters.
+    private static func month(_ word: [UInt8]) -> Int? {
+        let name = ASCII.lowercased(word.prefix(3))
+        return months.firstIndex { ASCII.lowercased($0.utf8) == name }.map { $0 + 1 }
+    }
+
+    /// Two and three digits as in RFC 5322 §4.3.
+    private static func year(_ word: [UInt8]) -> Int? {
+        guard let year = ASCII.number(word, limit: 9_999).map({ Int($0) }) else { return nil }
+        switch word.count {
+        case 2: return year + (year < 50 ? 2000 : 1900)
+        case 3: return year + 1900
+        default: return year
+        }
+    }
+
+    /// `hh:mm` or `hh:mm:ss`; fractions of a second are left out, a leap second is the one before it.
+    private static func time(_ word: [UInt8]) -> (hour: Int, minute: Int, second: Int)? {
+        let clock = word.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard clock.count == 2 || clock.count == 3, let hour = ASCII.number(clock[0], limit: 23),
+            let minute = ASCII.number(clock[1], limit: 59),
+            let second = clock.count == 2 ? 0 : ASCII.number(clock[2].prefix { $0 != UInt8(ascii: ".") }, limit: 60)
+        else { return nil }
+        return (Int(hour), Int(minute), Int(min(second, 59)))
     }
 
     /// `Tue, 24 Nov 2026 11:41:21 +0000`
@@ -85,6 +120,8 @@ public struct MailDate: Sendable, Hashable {
             guard minutes < 1_440 else { return 0 }
             return sign == UInt8(ascii: "-") ? -minutes : minutes
         }
-        return namedZones[String(decoding: word.map { ASCII.uppercased($0) }, as: UTF8.self)] ?? 0
+        // `EST5EDT` counts as `EST`.
+        let name = word.prefix { ASCII.isLetter($0) }.map { ASCII.uppercased($0) }
+        return namedZones[String(decoding: name, as: UTF8.self)] ?? 0
     }
 }

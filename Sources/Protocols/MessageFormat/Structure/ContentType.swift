@@ -68,8 +68,6 @@ struct ContentFieldReader {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
     private let limits: MessageLimits
-    /// Levels of comments inside comments (RFC 5322 §3.2.2) that are followed.
-    private static let maximumCommentDepth = 16
 
     init(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits) {
         self.bytes = bytes
@@ -114,7 +112,7 @@ struct ContentFieldReader {
         return list
     }
 
-    /// A quoted string, or everything up to a semicolon or space.
+    /// A quoted string, or everything up to a semicolon, a comment or another parameter.
     private mutating func value() -> [UInt8]? {
         skipSpace()
         guard position < bytes.count else { return nil }
@@ -133,13 +131,30 @@ struct ContentFieldReader {
             position = min(position + 1, bytes.count)
             return value
         }
-        while position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] > 0x20,
-            bytes[position] != UInt8(ascii: "(")
-        {
-            if value.count < limits.maximumParameterBytes { value.append(bytes[position]) }
-            position += 1
+        while position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] != UInt8(ascii: "(") {
+            if bytes[position] <= 0x20 {
+                guard valueGoesOn() else { break }
+                if value.count < limits.maximumParameterBytes { value.append(ASCII.space) }
+            } else {
+                if value.count < limits.maximumParameterBytes { value.append(bytes[position]) }
+                position += 1
+            }
         }
         return value
+    }
+
+    /// Moves behind the spaces in a value without quotes. File names with spaces come so; a value ends there only when a comment, a
+    /// semicolon or another parameter (`name=`, the semicolon forgotten) follows. `=?` begins an encoded word, not a value.
+    private mutating func valueGoesOn() -> Bool {
+        while position < bytes.count, bytes[position] <= 0x20 { position += 1 }
+        guard position < bytes.count, bytes[position] != UInt8(ascii: ";"), bytes[position] != UInt8(ascii: "(") else {
+            return false
+        }
+        var place = position
+        while place < bytes.count, Self.isTokenByte(bytes[place]) { place += 1 }
+        guard place > position else { return true }
+        while place < bytes.count, bytes[place] <= 0x20 { place += 1 }
+        return place == bytes.count || bytes[place] != UInt8(ascii: "=")
     }
 
     private mutating func skipSpace() {
@@ -165,7 +180,7 @@ struct ContentFieldReader {
             default: break
             }
             position = min(position + 1, bytes.count)
-            if depth == 0 || depth > Self.maximumCommentDepth { return }
+            if depth == 0 || depth > limits.maximumCommentDepth { return }
         }
     }
 

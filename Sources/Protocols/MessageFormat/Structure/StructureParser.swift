@@ -1,13 +1,15 @@
 internal import MartletBytes
 
-/// Finds parts in one pass over the lines: each byte is looked at once, whatever the nesting, since a line is compared with all
-/// boundaries that are open (RFC 2046 §5.1.2: an outer boundary ends the inner parts too).
+/// Finds parts in one pass over the lines, whatever the nesting, since a line is compared with all boundaries that are open
+/// (RFC 2046 §5.1.2: an outer boundary ends the inner parts too). Header blocks are walked a second time for their fields.
 struct StructureParser {
     private let bytes: UnsafeRawBufferPointer
     private let limits: MessageLimits
     private var boundaries: [[UInt8]] = []
     private var position = 0
     private var partCount = 0
+    /// Line feeds before `position`: a body's lines are the difference of two of these.
+    private var lineFeeds = 0
 
     init(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits) {
         self.bytes = bytes
@@ -23,6 +25,8 @@ struct StructureParser {
     private struct End {
         /// The end of its body: before the line end that belongs to the boundary.
         var body: Int
+        /// Line feeds of the message before `body`.
+        var lineFeeds: Int
         /// Which open boundary ended it; nil at the end of the message.
         var boundary: Int?
         /// `--boundary--`
@@ -61,8 +65,8 @@ struct StructureParser {
         }
 
         let bodyStart = position
-        var lines = 0
-        let end: End
+        let lineFeedsBefore = lineFeeds
+        var end: End
         let mayNest = depth < limits.maximumDepth && partCount < limits.maximumParts
         if contentType.type == "multipart" {
             if mayNest, let boundary = contentType.parameters["boundary"], !boundary.isEmpty,
@@ -71,21 +75,23 @@ struct StructureParser {
                 end = multipart(boundary, into: &part, depth: depth)
             } else {
                 part.isOpaque = true
-                end = scanBody(&lines)
+                end = scanBody()
             }
         } else if contentType.isMessage, mayNest, Self.isIdentity(fields.encoding) {
             let (message, inner) = entity(depth: depth + 1, defaultType: .plainText)
             part.children = [message]
             end = inner
         } else {
-            end = scanBody(&lines)
+            end = scanBody()
         }
-        part.bodyRange = bodyStart..<max(bodyStart, end.body)
-        if contentType.type == "text" || !part.children.isEmpty || contentType.type == "message" {
-            part.lines = part.children.isEmpty ? lines : countLines(part.bodyRange)
-        } else {
-            part.lines = lines
+        if end.body < bodyStart {
+            // A boundary directly behind the header: the empty line's end is the boundary's too, and stays with the header, for what
+            // is around this part as well.
+            end.body = bodyStart
+            end.lineFeeds = lineFeedsBefore
         }
+        part.bodyRange = bodyStart..<end.body
+        part.lines = end.lineFeeds - lineFeedsBefore
         return (part, end)
     }
 
@@ -93,12 +99,11 @@ struct StructureParser {
     private mutating func multipart(_ boundary: [UInt8], into part: inout MessageStructure.Part, depth: Int) -> End {
         let own = boundaries.count
         boundaries.append(boundary)
-        var ignored = 0
-        var end = scanBody(&ignored)
+        var end = scanBody()
         let childDefault: ContentType = part.contentType.subtype == "digest" ? .message : .plainText
         while end.boundary == own, !end.isClosing {
             guard partCount < limits.maximumParts else {
-                end = scanBody(&ignored)
+                end = scanBody()
                 continue
             }
             let (child, childEnd) = entity(depth: depth + 1, defaultType: childDefault)
@@ -107,7 +112,7 @@ struct StructureParser {
         }
         boundaries.removeLast()
         // The epilogue, up to what ends the whole.
-        if end.boundary == own { end = scanBody(&ignored) }
+        if end.boundary == own { end = scanBody() }
         if part.children.isEmpty { part.isOpaque = true }
         return end
     }
@@ -119,61 +124,65 @@ struct StructureParser {
             let lineEnd = HeaderFields.endOfLine(bytes, from: lineStart, limit: bytes.count)
             if HeaderFields.isEmptyLine(bytes, lineStart, lineEnd) {
                 position = lineEnd
+                lineFeeds += 1
                 return nil
             }
-            if let end = boundary(at: lineStart, lineEnd: lineEnd) {
-                position = lineEnd
-                // No empty line stood between: the header ends at the boundary's line.
-                return End(body: lineStart, boundary: end.boundary, isClosing: end.isClosing)
-            }
+            let lineFeedsBefore = lineFeeds
+            if bytes[lineEnd - 1] == ASCII.lineFeed { lineFeeds += 1 }
             position = lineEnd
+            if let end = boundary(at: lineStart, lineEnd: lineEnd) {
+                // No empty line stood between: the header ends at the boundary's line.
+                return End(
+                    body: lineStart, lineFeeds: lineFeedsBefore, boundary: end.boundary, isClosing: end.isClosing)
+            }
         }
-        return End(body: bytes.count, boundary: nil)
+        return End(body: bytes.count, lineFeeds: lineFeeds, boundary: nil)
     }
 
-    /// Moves behind the next boundary line, or to the end of the message; adds the body's line ends to `lines`.
-    private mutating func scanBody(_ lines: inout Int) -> End {
-        guard let base = bytes.baseAddress else { return End(body: 0, boundary: nil) }
+    /// Moves behind the next boundary line, or to the end of the message.
+    private mutating func scanBody() -> End {
+        guard let base = bytes.baseAddress else { return End(body: 0, lineFeeds: 0, boundary: nil) }
         while position < bytes.count {
             let lineStart = position
             let lineEnd = HeaderFields.endOfLine(bytes, from: lineStart, limit: bytes.count)
             position = lineEnd
+            let lineFeedsBefore = lineFeeds
+            if base.load(fromByteOffset: lineEnd - 1, as: UInt8.self) == ASCII.lineFeed { lineFeeds += 1 }
             let isCandidate =
                 lineEnd - lineStart > 2 && base.load(fromByteOffset: lineStart, as: UInt8.self) == UInt8(ascii: "-")
                 && base.load(fromByteOffset: lineStart + 1, as: UInt8.self) == UInt8(ascii: "-")
-            if isCandidate, let found = boundary(at: lineStart, lineEnd: lineEnd) {
-                var end = lineStart
-                // Also the line end of an inner boundary that stands directly before: the caller keeps the end behind its own start.
-                if end > 0, bytes[end - 1] == ASCII.lineFeed {
-                    end -= 1
-                    lines -= 1
-                    if end > 0, bytes[end - 1] == ASCII.carriageReturn { end -= 1 }
-                }
-                lines = max(0, lines)
-                return End(body: end, boundary: found.boundary, isClosing: found.isClosing)
+            guard isCandidate, let found = boundary(at: lineStart, lineEnd: lineEnd) else { continue }
+            var end = lineStart
+            var endLineFeeds = lineFeedsBefore
+            if end > 0, bytes[end - 1] == ASCII.lineFeed {
+                end -= 1
+                endLineFeeds -= 1
+                if end > 0, bytes[end - 1] == ASCII.carriageReturn { end -= 1 }
             }
-            if bytes[lineEnd - 1] == ASCII.lineFeed { lines += 1 }
+            return End(body: end, lineFeeds: endLineFeeds, boundary: found.boundary, isClosing: found.isClosing)
         }
-        return End(body: bytes.count, boundary: nil)
+        return End(body: bytes.count, lineFeeds: lineFeeds, boundary: nil)
     }
 
-    /// Which open boundary the line is; the innermost counts first.
+    /// Which open boundary the line begins with. RFC 2046 §5.1.1: the whole line need not match. So that a boundary is not taken for
+    /// a longer one that begins with it, the longest counts; of equal ones the innermost.
     private func boundary(at start: Int, lineEnd: Int) -> (boundary: Int, isClosing: Bool)? {
-        guard !boundaries.isEmpty, lineEnd - start > 2, bytes[start] == UInt8(ascii: "-"),
-            bytes[start + 1] == UInt8(ascii: "-")
-        else { return nil }
-        var end = lineEnd
-        while end > start, bytes[end - 1] <= 0x20 { end -= 1 }
+        let hyphen = UInt8(ascii: "-")
+        guard !boundaries.isEmpty, lineEnd - start > 2, bytes[start] == hyphen, bytes[start + 1] == hyphen else {
+            return nil
+        }
+        let text = start + 2
+        var best: Int?
         for index in boundaries.indices.reversed() {
             let boundary = boundaries[index]
-            let length = end - start - 2
-            guard length == boundary.count || length == boundary.count + 2 else { continue }
-            guard boundary.indices.allSatisfy({ bytes[start + 2 + $0] == boundary[$0] }) else { continue }
-            if length == boundary.count { return (index, false) }
-            let tail = start + 2 + boundary.count
-            if bytes[tail] == UInt8(ascii: "-"), bytes[tail + 1] == UInt8(ascii: "-") { return (index, true) }
+            if let best, boundaries[best].count >= boundary.count { continue }
+            guard text + boundary.count <= lineEnd, boundary.indices.allSatisfy({ bytes[text + $0] == boundary[$0] })
+            else { continue }
+            best = index
         }
-        return nil
+        guard let best else { return nil }
+        let tail = text + boundaries[best].count
+        return (best, tail + 2 <= lineEnd && bytes[tail] == hyphen && bytes[tail + 1] == hyphen)
     }
 
     private func contentFields(in range: Range<Int>) -> ContentFields {
@@ -206,16 +215,6 @@ struct StructureParser {
             }
         }
         return content
-    }
-
-    private func countLines(_ range: Range<Int>) -> Int {
-        var count = 0
-        var place = range.lowerBound
-        while let found = bytes.firstIndex(ofByte: ASCII.lineFeed, from: place), found < range.upperBound {
-            count += 1
-            place = found + 1
-        }
-        return count
     }
 
     /// RFC 2046 §5.2.1: only these leave a message inside readable as it stands.

@@ -14,6 +14,15 @@ public enum Charset {
         let name = canonical(charset)
         if name == "UTF-8" { return String(decoding: bytes, as: UTF8.self) }
         if name == "US-ASCII" { return decodeUnlabelled(bytes) }
+        if name == hz {
+            return hzAsEUC(bytes).withUnsafeBytes { convert($0, from: "GB18030") }.map {
+                String(decoding: $0, as: UTF8.self)
+            }
+        }
+        // RFC 2781 §4.3: without a mark, UTF-16 is big-endian; iconv takes the machine's order.
+        if name == "UTF-16", !(bytes.starts(with: [0xFE, 0xFF]) || bytes.starts(with: [0xFF, 0xFE])) {
+            return convert(bytes, from: "UTF-16BE").map { String(decoding: $0, as: UTF8.self) }
+        }
         return convert(bytes, from: name).map { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -24,8 +33,8 @@ public enum Charset {
     /// Whether `decode` knows the charset.
     public static func isKnown(_ charset: String) -> Bool {
         let name = canonical(charset)
-        if name == "UTF-8" || name == "US-ASCII" { return true }
-        guard let descriptor = martlet_iconv_open("UTF-8", name) else { return false }
+        if name == "UTF-8" || name == "US-ASCII" || name == hz { return true }
+        guard let descriptor = open(name) else { return false }
         martlet_iconv_close(descriptor)
         return true
     }
@@ -48,7 +57,7 @@ public enum Charset {
     private static let aliases: [String: String] = [
         "UTF8": "UTF-8", "ASCII": "US-ASCII", "ANSI_X3.4-1968": "US-ASCII", "": "US-ASCII", "KS_C_5601-1987": "CP949",
         "KS_C_5601": "CP949",
-        "KSC5601": "CP949", "EUC-KR": "CP949", "HZ-GB-2312": "GB18030", "GB2312": "GB18030", "GBK": "GB18030",
+        "KSC5601": "CP949", "EUC-KR": "CP949", "HZ": hz, "GB2312": "GB18030", "GBK": "GB18030",
         "ISO-8859-8-I": "ISO-8859-8",
         "ISO-8859-8-E": "ISO-8859-8", "ISO-8859-6-I": "ISO-8859-6", "X-SJIS": "CP932", "SHIFT_JIS": "CP932",
         "SHIFT-JIS": "CP932",
@@ -60,13 +69,53 @@ public enum Charset {
         "ISO-2022-JP": "ISO-2022-JP-2",
     ]
 
+    /// nil for names that iconv does not know. A slash would begin its options, an empty name the process's own charset.
+    private static func open(_ name: String) -> martlet_iconv_t? {
+        guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) else { return nil }
+        return martlet_iconv_open("UTF-8", name)
+    }
+
+    /// RFC 1843, which glibc's iconv does not have.
+    private static let hz = "HZ-GB-2312"
+
+    /// HZ (RFC 1843) as EUC-CN: between `~{` and `~}` (or the line's end) two 7-bit octets are a character, `~~` is a tilde, and
+    /// `~` before a line end joins lines.
+    private static func hzAsEUC(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var isChinese = false
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+            switch (byte, next) {
+            case (UInt8(ascii: "~"), UInt8(ascii: "{")):
+                isChinese = true
+                index += 2
+            case (UInt8(ascii: "~"), UInt8(ascii: "}")):
+                isChinese = false
+                index += 2
+            case (UInt8(ascii: "~"), UInt8(ascii: "~")) where !isChinese:
+                output.append(byte)
+                index += 2
+            case (UInt8(ascii: "~"), ASCII.lineFeed) where !isChinese:
+                index += 2
+            case (0x21...0x7E, 0x21...0x7E) where isChinese:
+                output.append(byte | 0x80)
+                output.append(next | 0x80)
+                index += 2
+            default:
+                if byte == ASCII.lineFeed { isChinese = false }
+                output.append(byte)
+                index += 1
+            }
+        }
+        return output
+    }
+
     /// The bytes in UTF-8; nil when iconv does not know the charset. Output is at most four octets an input octet.
     private static func convert(_ bytes: UnsafeRawBufferPointer, from name: String) -> [UInt8]? {
-        guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }),
-            let descriptor = martlet_iconv_open("UTF-8", name)
-        else {
-            return nil
-        }
+        guard let descriptor = open(name) else { return nil }
         defer { martlet_iconv_close(descriptor) }
         var output: [UInt8] = []
         guard let base = bytes.baseAddress else { return output }
@@ -89,6 +138,11 @@ public enum Charset {
                     left -= 1
                 }
             }
+            // Decoders that compose (windows-1258, Big5-HKSCS) hold the last character until they are told that no more comes.
+            var place = buffer.baseAddress
+            var room = buffer.count
+            _ = martlet_iconv(descriptor, nil, nil, &place, &room)
+            output.append(contentsOf: UnsafeRawBufferPointer(buffer)[..<(buffer.count - room)])
             return output
         }
     }

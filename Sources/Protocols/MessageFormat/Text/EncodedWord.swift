@@ -10,7 +10,7 @@ public enum EncodedWord {
     public static func decode(_ value: [UInt8]) -> String { value.withUnsafeBytes { decode($0) } }
 
     public static func decode(_ value: UnsafeRawBufferPointer) -> String {
-        guard value.firstIndex(of: Array("=?".utf8)) != nil else { return Charset.decodeUnlabelled(value) }
+        guard value.firstIndex(of: opening) != nil else { return Charset.decodeUnlabelled(value) }
         var output = ""
         // Pieces of one charset that follow each other are decoded together: multi-byte characters are cut between words.
         var held: (charset: String, bytes: [UInt8])?
@@ -21,8 +21,9 @@ public enum EncodedWord {
             output += Charset.decode(word.bytes, charset: word.charset) ?? Charset.decodeUnlabelled(word.bytes)
             held = nil
         }
-        while let start = value.firstIndex(of: Array("=?".utf8), from: index) {
-            guard let word = word(in: value, at: start) else {
+        var closingPlace = 0
+        while let start = value.firstIndex(of: opening, from: index) {
+            guard let word = word(in: value, at: start, &closingPlace) else {
                 index = start + 2
                 continue
             }
@@ -45,20 +46,26 @@ public enum EncodedWord {
         return output
     }
 
+    private static let opening = Array("=?".utf8)
+    private static let closing = Array("?=".utf8)
+
     /// The encoded word at `start`: `=?charset*language?B|Q?text?=`.
-    private static func word(in value: UnsafeRawBufferPointer, at start: Int) -> (
+    /// - Parameter closingPlace: where the last `?=` that was looked for stands, so that none is looked for twice.
+    private static func word(in value: UnsafeRawBufferPointer, at start: Int, _ closingPlace: inout Int) -> (
         charset: String, bytes: [UInt8], end: Int
     )? {
         let question = UInt8(ascii: "?")
-        guard let charsetEnd = value.firstIndex(ofByte: question, from: start + 2),
-            charsetEnd - start <= Charset.maximumNameLength + 2,
-            charsetEnd > start + 2, charsetEnd + 2 < value.count, value[charsetEnd + 2] == question
+        let window = value.clamped(start..<min(value.count, start + Charset.maximumNameLength + 5))
+        guard let charsetLength = window.firstIndex(ofByte: question, from: 2),
+            charsetLength <= Charset.maximumNameLength + 2,
+            charsetLength > 2, charsetLength + 2 < window.count, window[charsetLength + 2] == question
         else { return nil }
+        let charsetEnd = start + charsetLength
         let textStart = charsetEnd + 3
         // In Q, a question mark may stand bare in the wild: the end is the first `?=`.
-        guard let end = value.firstIndex(of: Array("?=".utf8), from: textStart), end - start <= maximumLength else {
-            return nil
-        }
+        if closingPlace < textStart { closingPlace = value.firstIndex(of: closing, from: textStart) ?? value.count }
+        let end = closingPlace
+        guard end < value.count, end - start <= maximumLength else { return nil }
         let label = value[(start + 2)..<charsetEnd].prefix { $0 != UInt8(ascii: "*") }
         let charset = String(decoding: ASCII.lowercased(label), as: UTF8.self)
         let text = value.clamped(textStart..<end)
@@ -90,10 +97,21 @@ public enum EncodedWord {
         return output
     }
 
+    /// Octets of text in one word of B: with its frame it is no longer than RFC 2047 §2 allows.
+    private static let maximumText = 45
+    /// Octets of a word that goes unencoded: it cannot be folded, and RFC 5322 §2.1.1 ends a line at 998.
+    private static let maximumPlainWord = 900
+
     /// The text for an unstructured field or a display name: as it is when it is printable ASCII that nobody would take for an
     /// encoded word, else words of B in UTF-8, each at most 75 octets with whole characters, separated by a space.
-    public static func encode(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { ($0 >= 0x20 && $0 < 0x7F) || $0 == 0x09 } && !text.contains("=?")
+    /// - Parameter indent: octets that stand on the first word's line already: lines with encoded words have 76 (RFC 2047 §2).
+    public static func encode(_ text: String, indent: Int = 0) -> String {
+        var wordLength = 0
+        let isPlain =
+            text.utf8.allSatisfy {
+                wordLength = $0 == ASCII.space ? 0 : wordLength + 1
+                return (($0 >= 0x20 && $0 < 0x7F) || $0 == 0x09) && wordLength <= maximumPlainWord
+            } && !text.contains("=?")
         if isPlain { return text }
         var words: [String] = []
         var piece: [UInt8] = []
@@ -104,7 +122,9 @@ public enum EncodedWord {
         }
         for character in text.unicodeScalars {
             let encoded = Array(String(character).utf8)
-            if piece.count + encoded.count > 45 { flush() }
+            // `=?utf-8?B?` and `?=` are 12.
+            let room = words.isEmpty ? min(maximumText, max(6, (76 - 12 - indent) / 4 * 3)) : maximumText
+            if piece.count + encoded.count > room { flush() }
             piece += encoded
         }
         flush()

@@ -8,8 +8,8 @@ enum ParameterDecoding {
     static func decode(_ name: String, in list: [ContentParameters.Parameter]) -> String? {
         if let extended = list.first(where: { $0.name == name + "*" }) {
             let (charset, text) = splitCharset(extended.value)
-            return text.withUnsafeBytes { Charset.decode(percentDecoded($0), charset: charset) }
-                ?? Charset.decodeUnlabelled(text)
+            let octets = text.withUnsafeBytes { percentDecoded($0) }
+            return Charset.decode(octets, charset: charset) ?? Charset.decodeUnlabelled(octets)
         }
         if let joined = continuation(name, in: list) { return joined }
         return list.first { $0.name == name }.map { EncodedWord.decode($0.value) }
@@ -20,7 +20,7 @@ enum ParameterDecoding {
         var bytes: [UInt8] = []
         var charset: String?
         var number = 0
-        while number < maximumPieces {
+        while number < maximumPieces, bytes.count < MessageLimits.default.maximumParameterBytes {
             if let piece = list.first(where: { $0.name == "\(name)*\(number)*" }) {
                 var text = piece.value
                 if number == 0 {
@@ -37,6 +37,9 @@ enum ParameterDecoding {
             number += 1
         }
         guard number > 0 else { return nil }
+        if bytes.count > MessageLimits.default.maximumParameterBytes {
+            bytes.removeLast(bytes.count - MessageLimits.default.maximumParameterBytes)
+        }
         if let charset { return Charset.decode(bytes, charset: charset) ?? Charset.decodeUnlabelled(bytes) }
         return EncodedWord.decode(bytes)
     }

@@ -64,12 +64,12 @@ enum Preview {
                 needsSpace = count > 0
                 continue
             }
+            guard count + (needsSpace ? 1 : 0) < maximumCharacters else { break }
             if needsSpace {
                 output.append(" ")
                 count += 1
                 needsSpace = false
             }
-            guard count < maximumCharacters else { break }
             output.append(scalar)
             count += 1
         }

@@ -17,7 +17,7 @@ func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 func fuzz(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, path: name, exclude: ["\(name).dict"],
+        name: name, dependencies: dependencies + ["FuzzSupport"], path: name, exclude: ["\(name).dict"],
         swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
 }
 
@@ -25,9 +25,31 @@ let package = Package(
     name: "fuzz",
     targets: [
         .systemLibrary(name: "CIDN2", path: "Modules/CIDN2", pkgConfig: "libidn2"),
+        .target(name: "CIconv", path: "Modules/CIconv"),
         pure("MartletBytes"),
         pure("MartletCore", ["MartletBytes", "CIDN2"]),
+        pure("MessageFormat", ["MartletBytes", "MartletCore", "CIconv"]),
+        pure("SMTPProtocol", ["MartletBytes", "MartletCore"]),
         pure("IMAPProtocol", ["MartletBytes", "MartletCore"]),
+        pure("POP3Protocol", ["MartletBytes", "MartletCore"]),
+        pure("DNSProtocol", ["MartletBytes", "MartletCore"]),
+        // By file: with a stand-in for what needs BoringSSL.
+        .target(
+            name: "SASLMechanisms", dependencies: ["MartletCore"], path: "Modules/SASLMechanisms",
+            swiftSettings: settings),
+        pure("Records", ["MartletBytes", "MartletCore"]),
+        pure("MailStore", ["MartletBytes", "MartletCore", "Records", "MessageFormat"]),
+        // What the targets share: modes, cutting, a strict reader of IMAP's values, libFuzzer's entry.
+        .target(name: "FuzzSupport", path: "FuzzSupport", swiftSettings: settings),
+        fuzz("FuzzSMTPSession", ["SMTPProtocol", "MartletCore"]),
+        fuzz("FuzzMessage", ["MessageFormat", "IMAPProtocol"]),
         fuzz("FuzzIMAPCommand", ["IMAPProtocol", "MartletCore"]),
+        fuzz("FuzzIMAPSession", ["IMAPProtocol", "MartletCore"]),
+        fuzz("FuzzPOP3Session", ["POP3Protocol", "MartletCore"]),
+        fuzz("FuzzHeaderFields", ["MessageFormat", "MartletCore"]),
+        fuzz("FuzzAddress", ["MartletBytes", "MartletCore"]),
+        fuzz("FuzzSASL", ["SASLMechanisms", "MartletBytes", "MartletCore"]),
+        fuzz("FuzzZoneFile", ["DNSProtocol"]),
+        fuzz("FuzzRecords", ["Records", "MailStore", "MartletCore"]),
     ]
 )

@@ -1,3 +1,4 @@
+import FuzzSupport
 import IMAPProtocol
 import MartletCore
 
@@ -11,7 +12,7 @@ public func fuzzIMAPCommand(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     let wire = Array(input.dropFirst())
     let whole = events(of: wire, cutAt: wire.count, modes)
     let pieces = events(of: wire, cutAt: Int(input[0] >> 3) + 1, modes)
-    precondition(whole == pieces, "the framer depends on how bytes arrive")
+    require(whole == pieces, "the framer depends on how bytes arrive")
     for event in whole {
         switch event {
         case .command(let bytes): examine(bytes, modes)
@@ -77,7 +78,7 @@ func examine(_ bytes: [UInt8], _ modes: Modes) {
     do {
         command = try parser.parse(bytes)
     } catch {
-        precondition(error.offset >= 0 && error.offset <= bytes.count, "the place of an error lies in the command")
+        require(error.offset >= 0 && error.offset <= bytes.count, "the place of an error lies in the command")
         writer.answer(error)
         check(writer)
         return
@@ -92,7 +93,7 @@ func examine(_ bytes: [UInt8], _ modes: Modes) {
     case .select(let name, _), .create(let name, _), .status(let name, _), .append(let name, _), .copy(_, let name, _),
         .move(_, let name, _):
         let back = name.modifiedUTF7.withUnsafeBytes { MailboxName(wire: $0, isUTF8: false) }
-        precondition(back == name, "a name survives modified UTF-7")
+        require(back == name, "a name survives modified UTF-7")
         writer.list([], name: name.name)
     case .list(let list):
         for pattern in list.patterns {
@@ -109,11 +110,11 @@ func examine(_ bytes: [UInt8], _ modes: Modes) {
         let verdict = program.evaluate(
             index, summary: summary, header: HeaderFacts(fields: [("a", "b")]),
             text: TextFacts(parts: [FoldedText("x")]))
-        precondition(verdict == .match || verdict == .noMatch, "nothing is asked for twice")
+        require(verdict == .match || verdict == .noMatch, "nothing is asked for twice")
         if case .needs(let tier) = program.evaluate(index) {
-            precondition(tier <= program.tier, "no more is asked for than was said")
+            require(tier <= program.tier, "no more is asked for than was said")
         }
-        precondition(verdict == .noMatch || program.candidates.contains(2), "what matches is a candidate")
+        require(verdict == .noMatch || program.candidates.contains(2), "what matches is a candidate")
     case .fetch(let fetch):
         let positions = fetch.set.positions(ofUIDsIn: uids, saved: [2, 7])
         writer.numberSet(positions.uids(in: uids))
@@ -136,20 +137,10 @@ func examine(_ bytes: [UInt8], _ modes: Modes) {
 
 /// What is written ends its line and has no other line end but before a literal's octets.
 func check(_ writer: ResponseWriter) {
-    precondition(writer.isEmpty || writer.bytes.suffix(2) == [13, 10], "a response ends with CRLF")
+    require(writer.isEmpty || writer.bytes.suffix(2) == [13, 10], "a response ends with CRLF")
 }
 
-@_silgen_name("LLVMFuzzerRunDriver")
-func runDriver(
-    _ count: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
-) -> CInt
-
-/// SwiftPM makes this the program's `main`; libFuzzer's own is left out.
 @_cdecl("FuzzIMAPCommand_main")
 public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
-    var count = count
-    var arguments = arguments
-    return runDriver(&count, &arguments) { fuzzIMAPCommand($0, $1) }
+    runFuzzer(count, arguments) { fuzzIMAPCommand($0, $1) }
 }

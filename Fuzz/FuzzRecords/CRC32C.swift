@@ -1,0 +1,1 @@
+../../Sources/Runtime/StoreEngine/Blobs/CRC32C.swift

@@ -1,0 +1,1 @@
+../../Sources/MailFlow/Records/JSONWriter.swift

@@ -1,0 +1,1 @@
+../../../Sources/Protocols/SASLMechanisms/SASLprep.swift

@@ -29,7 +29,7 @@ import Testing
         ("a FETCH 1 BODY[]<0.0>", .numberOutOfRange),
         ("a FETCH 1 BODY[]<1>", .expected(.number)), ("a FETCH 1 BODY[]<9223372036854775808.1>", .numberOutOfRange),
         ("a FETCH 1 BODY[HEADER.FIELDS ()]", .expected(.string)), ("a FETCH 1 BODY[HEADER.FIELDS]", .expected(.space)),
-        ("a FETCH 1 BINARY[1.TEXT]", .expected(.number)), ("a FETCH 1 FLAGS (CHANGEDSINCE 0)", .numberOutOfRange),
+        ("a FETCH 1 BINARY[1.TEXT]", .expected(.number)), ("a FETCH 1 FLAGS (CHANGEDSINCE -1)", .expected(.number)),
         ("a FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)", .unknownItem), ("a STORE 1 FLAG (\\Seen)", .unknownItem),
         ("a STORE 1 FLAGS (\\Recent)", .unknownFlag), ("a STORE 1 FLAGS (\\Custom)", .unknownFlag),
         ("a STORE 1 FLAGS (a]b)", .expected(.listEnd)),
@@ -46,7 +46,8 @@ import Testing
         ("a SELECT a%b", .trailingData),
         ("a SELECT INBOX ()", .unknownItem), ("a SELECT INBOX (QRESYNC (0 1))", .numberOutOfRange),
         ("a CREATE x (USE \\Sent)", .expected(.list)),
-        ("a CREATE x (USE (\\Nonsense))", .unknownItem), ("a STATUS INBOX ()", .unknownItem),
+        ("a CREATE x (USE (\\Nonsense))", .unknownUse), ("a CREATE x (USE (\\Nonsense)) y", .trailingData),
+        ("a STATUS INBOX ()", .unknownItem),
         ("a STATUS INBOX MESSAGES", .expected(.list)),
         ("a STATUS INBOX (COLOUR)", .unknownItem), ("a LIST \"\"", .expected(.space)),
         ("a LIST (RECURSIVEMATCH) \"\" *", .unknownItem),
@@ -116,7 +117,16 @@ import Testing
             reason("a FETCH " + Array(repeating: "7", count: limits.setElements + 1).joined(separator: ",") + " UID")
                 == .limit(.setElements))
         #expect(
-            reason("a FETCH 1 (" + Array(repeating: "UID", count: limits.listElements + 1).joined(separator: " ") + ")")
+            reason("a FETCH 1 (" + Array(repeating: "UID", count: limits.fetchItems + 1).joined(separator: " ") + ")")
+                == .limit(.fetchItems))
+        #expect(
+            reason("a FETCH 1 (" + Array(repeating: "UID", count: limits.fetchItems).joined(separator: " ") + ")")
+                == nil
+        )
+        #expect(
+            reason(
+                "a STORE 1 FLAGS (" + Array(repeating: "x", count: limits.listElements + 1).joined(separator: " ") + ")"
+            )
                 == .limit(.listElements))
         #expect(
             reason("a FETCH 1 BODY[" + Array(repeating: "1", count: limits.partDepth + 1).joined(separator: ".") + "]")
@@ -126,6 +136,31 @@ import Testing
             reason("a SELECT " + String(repeating: "m", count: limits.mailboxNameBytes + 1))
                 == .limit(.mailboxNameBytes))
         #expect(reason(String(repeating: "t", count: limits.tagBytes + 1) + " NOOP") == .limit(.tagBytes))
+    }
+
+    @Test func `After UTF8=ACCEPT names are UTF-8 and CHARSET is forbidden, as syntax`() {
+        var parser = CommandParser(acceptsUTF8: true)
+        parser.allowsCharset = false
+        for (wire, reason) in [
+            (bytes("a SELECT \"\u{FC}") + [0xFF, 0x22], Reason.invalidUTF8),
+            (bytes("a LIST \"\" \"") + [0xC3, 0x22], .invalidUTF8),
+            (bytes("a SELECT \"a\tb\""), .mailboxName), (bytes("a SEARCH CHARSET UTF-8 ALL"), .charsetForbidden),
+            (bytes("a SEARCH RETURN (ALL) CHARSET X ALL"), .charsetForbidden),
+        ] {
+            #expect { try parser.parse(wire) } throws: { ($0 as? CommandParseError)?.reason == reason }
+        }
+    }
+
+    @Test func `An error says whether it ends a SEARCH that saves its result`() {
+        for (wire, saves, isRefusal) in [
+            ("a SEARCH RETURN (SAVE) CHARSET X-NOPE ALL", true, true), ("a SEARCH RETURN (MIN SAVE) FOO", true, false),
+            ("a SEARCH RETURN (ALL) CHARSET X-NOPE ALL", false, true), ("a SEARCH FOO", false, false),
+        ] {
+            #expect { try CommandParser().parse(bytes(wire)) } throws: { error in
+                let error = error as? CommandParseError
+                return error?.savesResult == saves && error?.isRefusal == isRefusal
+            }
+        }
     }
 
     @Test func `Every prefix and every changed octet of a long command ends in a value or an error`() {

@@ -190,6 +190,22 @@ func expectNext(_ framer: inout Framer, _ expected: FramerEvent, at location: So
                 .appendEnd(isWellFormed: false), command("b NOOP"),
             ])
         #expect(
+            run.events("a APPEND INBOX {1+}\r\nx)\r\nb NOOP\r\n") == start + [
+                .appendEnd(isWellFormed: false), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX {1+}\r\nx) {8+}\r\nx NOOP\r\n\r\nb NOOP\r\n") == start + [
+                .appendEnd(isWellFormed: false), command("b NOOP"),
+            ])
+        let wrapped = [head("a APPEND INBOX UTF8 (~{1+}")] + message("x")
+        #expect(
+            run.events("a APPEND INBOX UTF8 (~{1+}\r\nx\r\nb NOOP\r\n") == wrapped + [
+                .appendEnd(isWellFormed: false), command("b NOOP"),
+            ])
+        #expect(
+            run.events("a APPEND INBOX UTF8 (~{1+}\r\nx) {1+}\r\ny\r\n") == wrapped + [head(" {1+}", first: false)]
+                + message("y") + [.appendEnd(isWellFormed: true)])
+        #expect(
             run.events("a APPEND INBOX {0+}\r\n\r\n") == [head("a APPEND INBOX {0+}")] + message("") + [
                 .appendEnd(isWellFormed: true)
             ])

@@ -64,6 +64,19 @@ import Testing
         #expect(Self.name(bytes(wire)) == name)
     }
 
+    @Test func `A name remembers how it was written, and is equal all the same`() {
+        func read(_ text: String, utf8: Bool = true) -> MailboxName? {
+            bytes(text).withUnsafeBytes { MailboxName(wire: $0, isUTF8: utf8) }
+        }
+        #expect(read("u\u{308}/")?.supplied.map { bytes($0) } == bytes("u\u{308}/"))
+        #expect(read("u\u{308}/")?.withoutTrailingDelimiter.supplied.map { bytes($0) } == bytes("u\u{308}"))
+        #expect(read("inbox")?.supplied == "inbox")
+        #expect(read("inbox") == MailboxName("INBOX"))
+        for name in ["INBOX", "\u{FC}", "plain", "a&b"] { #expect(read(name)?.supplied == nil) }
+        // Modified UTF-7 is not told as OLDNAME.
+        #expect(read("inbox", utf8: false)?.supplied == nil)
+    }
+
     static let patterns: [(String, String, String, Bool)] = [
         ("", "*", "a/b", true), ("", "%", "a/b", false), ("", "%", "a", true), ("", "%/b", "a/b", true),
         ("a/", "%", "a/b", true), ("", "a*", "a/b/c", true),
@@ -72,6 +85,10 @@ import Testing
         ("", "inbox", "INBOX", true), ("", "iNbOx/%", "INBOX/x", true), ("", "inboxes", "INBOXES", false),
         ("", "a", "A", false), ("", "ü%", "über", true),
         ("ref/", "/abs", "abs", true), ("", "**a**", "bab", true), ("", "", "", true), ("", "*b", "ab/ab", true),
+        ("", "in%", "INBOX", true), ("", "*x/Y", "INBOX/Y", true), ("", "inbox/y", "INBOX/Y", false),
+        ("", "inbo", "INBOX", false), ("inbox/", "%", "INBOX/x", true), ("", "%nbox", "INBOX", true),
+        ("", "a%b*c", "a/b", false), ("", "a/%/c", "a/b/c", true), ("", "a/%/c", "a/b/x/c", false),
+        ("", "abc", "ab", false), ("", "ab", "abc", false),
     ]
 
     @Test(arguments: patterns) func `A pattern matches as the RFC says`(

@@ -57,7 +57,7 @@ import Testing
         ("SUBJECT \"GRÜSSE\"", false), ("SUBJECT \"GRÜßE AUS\"", true), ("SUBJECT \"köln\"", true),
         ("SUBJECT \"\"", true), ("FROM fred@", true), ("FROM FOOBAR", true),
         ("FROM joe", false), ("TO JOE@example.ORG", true), ("CC x", false), ("BCC \"\"", true),
-        ("HEADER subject aus", true), ("HEADER MESSAGE-ID <b27@X>", true),
+        ("HEADER MESSAGE-ID <b27@X>", true), ("HEADER Message-ID <b28@x>", false),
         ("SENTON 1-Nov-2026", true), ("SENTON 31-Oct-2026", false), ("SENTBEFORE 1-Nov-2026", false),
         ("SENTBEFORE 2-Nov-2026", true), ("SENTSINCE 1-Nov-2026", true),
         ("SENTSINCE 2-Nov-2026", false), ("NOT FROM joe", true), ("OR FROM joe TO joe", true), ("FROM fred SEEN", true),
@@ -75,6 +75,7 @@ import Testing
     static let textCases: [(String, SearchTier, Bool)] = [
         ("HEADER x-spam REALLY", .header, true), ("HEADER X-Spam no", .header, false),
         ("HEADER Received \"from b\"", .header, true), ("HEADER Empty \"\"", .header, true),
+        ("HEADER Subject aus", .summary, true), ("HEADER Subject other", .summary, false),
         ("HEADER Absent \"\"", .header, false), ("HEADER From \"\"", .header, false),
         ("BODY \"hello joe\"", .text, true), ("BODY \"σίσυφος STRAßE\"", .text, true),
         ("BODY spam", .text, false), ("TEXT spam", .header, true), ("TEXT \"think\"", .header, true),
@@ -100,6 +101,39 @@ import Testing
         #expect(try Self.program("NOT (BODY x UNSEEN)").evaluate(Self.index) == .match)
         #expect(try Self.program("TEXT spam").evaluate(Self.index, header: Self.header) == .match)
         #expect(try Self.program("TEXT joe").evaluate(Self.index, header: Self.header) == .needs(.text))
+    }
+
+    @Test func `The header decides what a summary may have cut off or left out`() throws {
+        let header = HeaderFacts(fields: [
+            ("To", "joe@example.org"), ("to", "late@example.org"), ("Message-ID", "bare@x"),
+        ])
+        var index = Self.index
+        index.size = 20_000
+        var summary = Self.summary
+        // HEADER is about all fields of the name; what the summary has need not be read.
+        #expect(try Self.program("HEADER To joe").evaluate(index, summary: summary) == .match)
+        #expect(try Self.program("HEADER To late").evaluate(index, summary: summary) == .needs(.header))
+        #expect(try Self.program("HEADER To late").evaluate(index, summary: summary, header: header) == .match)
+        #expect(try Self.program("HEADER To nobody").evaluate(index, summary: summary, header: header) == .noMatch)
+        // TO is the envelope's, and the summary has it whole while it is short or the message is small.
+        #expect(try Self.program("TO late").evaluate(index, summary: summary) == .noMatch)
+        summary.to = String(repeating: "x", count: 2_048)
+        #expect(try Self.program("TO late").evaluate(index, summary: summary) == .needs(.header))
+        #expect(try Self.program("NOT TO late").evaluate(index, summary: summary) == .needs(.header))
+        #expect(try Self.program("TO late").evaluate(index, summary: summary, header: header) == .match)
+        #expect(try Self.program("TO nobody").evaluate(index, summary: summary, header: header) == .noMatch)
+        #expect(try Self.program("TO late").evaluate(Self.index, summary: summary) == .noMatch)
+        #expect(try Self.program("CC late").evaluate(index, summary: summary) == .noMatch)
+        summary.messageID = nil
+        #expect(try Self.program("HEADER Message-ID bare").evaluate(index, summary: summary) == .needs(.header))
+        #expect(try Self.program("HEADER Message-ID bare").evaluate(index, summary: summary, header: header) == .match)
+    }
+
+    @Test func `TEXT looks at the headers of parts, BODY does not`() throws {
+        let body = TextFacts(parts: [FoldedText("hello")], partHeaders: [FoldedText("Content-Type: image/png")])
+        let header = HeaderFacts(fields: [])
+        #expect(try Self.program("TEXT IMAGE/PNG").evaluate(Self.index, header: header, text: body) == .match)
+        #expect(try Self.program("BODY image/png").evaluate(Self.index, header: header, text: body) == .noMatch)
     }
 
     @Test func `Sets bound the messages that are looked at`() throws {

@@ -40,6 +40,25 @@ import Testing
         await server.stop()
     }
 
+    @Test(
+        "the parenthesis of UTF8 has to be closed, and none closed that is not open; nothing is stored then (RFC 6855 §4)",
+        arguments: [
+            "APPEND INBOX {5+}\r\nabcde)", "APPEND INBOX UTF8 (~{5+}\r\nabcde", "APPEND INBOX ~{5+}\r\nabcde)",
+            "APPEND INBOX {1+}\r\na UTF8 (~{1+}\r\nb {1+}\r\nc", "APPEND INBOX UTF8 (~{5+}\r\nabcde))",
+            "APPEND INBOX {5+}\r\nabcde) {15+}\r\n x NOOP\r\nx NOOP",
+            "APPEND INBOX UTF8 (~{1+}\r\na (\\Seen) {6+}\r\ny NOOP",
+        ])
+    func parenthesis(_ command: String) async throws {
+        let server = try await TestServer()
+        let client = try server.login()
+        #expect(client.command(command) == "T BAD Expected another message or the end of APPEND\r\n")
+        #expect(client.command("STATUS INBOX (MESSAGES)") == "* STATUS INBOX (MESSAGES 0)\r\nT OK STATUS completed\r\n")
+        #expect(
+            client.command("APPEND INBOX UTF8 (~{1+}\r\na) (\\Seen) {1+}\r\nb UTF8 (~{1+}\r\nc)")
+                == "T OK [APPENDUID 1 1:3] APPEND completed\r\n")
+        await server.stop()
+    }
+
     @Test("a message that is too large, or has nowhere to go, is refused before an octet of it is read")
     func refused() async throws {
         var configuration = IMAPServerConfiguration()

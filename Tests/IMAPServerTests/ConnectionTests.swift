@@ -217,9 +217,15 @@ import Testing
 
     @Test("ID, NAMESPACE and CAPABILITY tell what the server is")
     func identity() async throws {
-        let server = try await TestServer()
+        // ID names the program, not the host that the greeting names (RFC 2971 §3.3).
+        var configuration = IMAPServerConfiguration()
+        configuration.serverName = "mail.example.test"
+        configuration.version = "1.2"
+        let server = try await TestServer(configuration: configuration)
         let client = try server.login()
-        #expect(client.command("ID (\"name\" \"x\")") == "* ID (\"name\" \"Martlet\")\r\nT OK ID completed\r\n")
+        #expect(
+            client.command("ID (\"name\" \"x\")")
+                == "* ID (\"name\" \"Martlet\" \"version\" \"1.2\")\r\nT OK ID completed\r\n")
         #expect(client.command("NAMESPACE") == "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nT OK NAMESPACE completed\r\n")
         let capabilities = client.command("CAPABILITY")
         for name in [

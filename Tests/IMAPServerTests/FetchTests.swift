@@ -283,6 +283,108 @@ let innerMessage = """
         await server.stop()
     }
 
+    /// 50 keywords of 240 octets: a list of 12 KB.
+    static let longKeywords = (0..<50).map { "k\($0)" + String(repeating: "x", count: 238) }
+
+    @Test(
+        "an item that is asked for several times is answered once, however long the answer is",
+        arguments: [
+            "FLAGS FLAGS FLAGS FLAGS FLAGS FLAGS", "FLAGS UID FLAGS", "FLAGS MODSEQ RFC822.SIZE INTERNALDATE UID FLAGS",
+            "INTERNALDATE INTERNALDATE INTERNALDATE INTERNALDATE INTERNALDATE INTERNALDATE",
+            "BINARY.SIZE[1] BINARY.SIZE[1] FLAGS", "BODY[1] BODY.PEEK[1] BODY.PEEK[1]<0.1> BODY[1]<0.2>",
+            "ENVELOPE BODYSTRUCTURE ENVELOPE",
+        ])
+    func repeated(_ items: String) async throws {
+        let server = try await TestServer()
+        for number in 1...40 {
+            try await server.add(
+                "N: \(number)\r\n\r\nbody", flags: NamedFlags(system: .seen, keywords: FetchTests.longKeywords))
+        }
+        let client = try server.select()
+        _ = client.command("FETCH 1 MODSEQ")
+        var once: [Substring] = []
+        for item in items.split(separator: " ") {
+            let answered = item.replacing("BODY.PEEK", with: "BODY")[...]
+            if !once.contains(answered) { once.append(answered) }
+        }
+        let answer = client.command("FETCH 1:40 (\(items))")
+        #expect(answer == client.command("FETCH 1:40 (\(once.joined(separator: " ")))"))
+        #expect(answer.split(separator: "\r\n").filter { $0.hasPrefix("* ") }.count == 40)
+        #expect(answer.hasSuffix("T OK FETCH completed\r\n"))
+        if items.contains("FLAGS") { #expect(answer.contains(FetchTests.longKeywords.joined(separator: " ") + ")")) }
+        await server.stop()
+    }
+
+    @Test(
+        "items of the index come without FLAGS too when the list of flags is long",
+        arguments: [
+            ("UID", "UID 1"), ("RFC822.SIZE", "RFC822.SIZE 8"),
+            ("INTERNALDATE", "INTERNALDATE \"24-Nov-2026 12:00:00 +0000\""), ("MODSEQ", "MODSEQ (2)"),
+        ])
+    func withoutFlags(_ item: String, _ expected: String) async throws {
+        let server = try await TestServer()
+        try await server.add("A: b\r\n\r\n", flags: NamedFlags(keywords: FetchTests.longKeywords))
+        let client = try server.select()
+        #expect(client.command("FETCH 1 \(item)").hasSuffix("* 1 FETCH (\(expected))\r\nT OK FETCH completed\r\n"))
+        await server.stop()
+    }
+
+    @Test("pieces of decoded parts come in any order, and a failure in the middle answers nothing of the message")
+    func manyItems() async throws {
+        let server = try await TestServer()
+        try await server.add(nested, flags: NamedFlags(system: .seen))
+        let client = try server.select()
+        let text = "Hello, world!"
+        let items = (0..<13).flatMap { ["BINARY.PEEK[1]<\($0).1>", "BINARY.PEEK[2.2]<\($0).1>"] }
+        let html = Array("<p>café</p>".utf8)
+        let expected = (0..<13).flatMap { offset in
+            let one = String(text.dropFirst(offset).prefix(1))
+            let two = String(decoding: html.dropFirst(offset).prefix(1), as: UTF8.self)
+            return ["BINARY[1]<\(offset)> {1}\r\n\(one)", "BINARY[2.2]<\(offset)> {\(offset < 12 ? 1 : 0)}\r\n\(two)"]
+        }
+        #expect(
+            client.command("FETCH 1 (\(items.joined(separator: " ")))")
+                == "* 1 FETCH (\(expected.joined(separator: " ")))\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 1 (BINARY.PEEK[1] BINARY.SIZE[3])")
+                == "T NO [UNKNOWN-CTE] The transfer encoding of a part is not known\r\n")
+        let limit = (0..<129).map { "BODY.PEEK[\($0 + 1)]" }.joined(separator: " ")
+        #expect(client.command("FETCH 1 (\(limit))").hasPrefix("T NO [LIMIT]"))
+        await server.stop()
+    }
+
+    @Test("MODSEQ is told with the flags of a message that FETCH sets Seen on (RFC 7162 §3.1)")
+    func seenModSeq() async throws {
+        let server = try await TestServer()
+        for number in 1...3 { try await server.add("N: \(number)\r\n\r\n") }
+        let client = try server.login()
+        _ = client.command("ENABLE CONDSTORE")
+        _ = client.command("SELECT INBOX")
+        #expect(
+            client.command("FETCH 1 (BODY[TEXT] FLAGS)")
+                == "* 1 FETCH (BODY[TEXT] {0}\r\n FLAGS (\\Seen) MODSEQ (5))\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 2 BODY[TEXT]")
+                == "* 2 FETCH (BODY[TEXT] {0}\r\n FLAGS (\\Seen) MODSEQ (6))\r\nT OK FETCH completed\r\n")
+        #expect(
+            client.command("FETCH 3 (MODSEQ BODY[TEXT])")
+                == "* 3 FETCH (MODSEQ (7) BODY[TEXT] {0}\r\n FLAGS (\\Seen))\r\nT OK FETCH completed\r\n")
+        #expect(client.command("FETCH 1:3 UID (CHANGEDSINCE 0)").contains("* 3 FETCH (UID 3 MODSEQ (7))"))
+        await server.stop()
+    }
+
+    @Test("a message that cannot be decoded is told as Seen all the same")
+    func seenUndecodable() async throws {
+        let server = try await TestServer()
+        try await server.add(nested)
+        let client = try server.select()
+        #expect(
+            client.command("FETCH 1 BINARY[3]")
+                == "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\nT NO [UNKNOWN-CTE] The transfer encoding of a part is not known\r\n"
+        )
+        await server.stop()
+    }
+
     @Test("a number without a message is BAD, a UID without one is nothing")
     func ranges() async throws {
         let server = try await TestServer()

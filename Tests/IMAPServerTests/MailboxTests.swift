@@ -49,13 +49,13 @@ import Testing
         #expect(
             client.command("LIST (SUBSCRIBED) \"\" *") == """
                 * LIST (\\HasNoChildren \\Subscribed) "/" Fruit/Banana\r
-                * LIST (\\Noselect \\HasNoChildren \\Subscribed) "/" Gone\r
+                * LIST (\\NonExistent \\HasNoChildren \\Subscribed) "/" Gone\r
                 T OK LIST completed\r\n
                 """)
         #expect(
             client.command("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %") == """
                 * LIST (\\HasChildren) "/" Fruit ("CHILDINFO" ("SUBSCRIBED"))\r
-                * LIST (\\Noselect \\HasNoChildren \\Subscribed) "/" Gone\r
+                * LIST (\\NonExistent \\HasNoChildren \\Subscribed) "/" Gone\r
                 T OK LIST completed\r\n
                 """)
         #expect(
@@ -82,7 +82,8 @@ import Testing
             ("CREATE a//b", "[CANNOT]"), ("CREATE \"&Jjo\"", "[CANNOT]"),
             ("SELECT Nowhere", "[NONEXISTENT]"), ("STATUS Nowhere (MESSAGES)", "[NONEXISTENT]"),
             ("CREATE X (USE (\\Sent))", "[USEATTR]"),
-            ("CREATE X (USE (\\Important))", "[USEATTR]"),
+            ("CREATE X (USE (\\Important))", "[USEATTR]"), ("CREATE X (USE (\\Foo))", "[USEATTR]"),
+            ("CREATE X (USE (\\All \\Foo-Bar+1))", "[USEATTR]"),
         ])
     func refused(_ command: String, _ code: String) async throws {
         let server = try await TestServer()
@@ -104,6 +105,114 @@ import Testing
         )
         #expect(client.command("RENAME INBOX old") == "* 1 EXPUNGE\r\nT OK RENAME completed\r\n")
         #expect(client.command("STATUS old (MESSAGES)") == "* STATUS old (MESSAGES 1)\r\nT OK STATUS completed\r\n")
+        // A level that is no mailbox takes what is below along too.
+        _ = client.command("CREATE foo/bar/one")
+        _ = client.command("DELETE foo")
+        #expect(client.command("RENAME foo zowie") == "T OK RENAME completed\r\n")
+        #expect(client.command("RENAME foo again").hasPrefix("T NO [NONEXISTENT]"))
+        #expect(
+            client.command("LIST \"\" (foo* zowie*)") == """
+                * LIST (\\NonExistent \\HasChildren) "/" zowie\r
+                * LIST (\\HasChildren) "/" zowie/bar\r
+                * LIST (\\HasNoChildren) "/" zowie/bar/one\r
+                T OK LIST completed\r\n
+                """)
+        await server.stop()
+    }
+
+    @Test(
+        "CHILDINFO names what is below and not listed itself, for SUBSCRIBED and SPECIAL-USE (RFC 5258 §3.5, RFC 6154)")
+    func recursive() async throws {
+        let server = try await TestServer()
+        let client = try server.login()
+        for name in ["INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"] {
+            _ = client.command("UNSUBSCRIBE \(name)")
+        }
+        for name in ["foo2/bar1", "foo2/bar2", "baz2/bar2"] {
+            _ = client.command("CREATE \(name)")
+            _ = client.command("SUBSCRIBE \(name)")
+        }
+        _ = client.command("CREATE sp/all (USE (\\All))")
+        // RFC 5258 §5, example 10: bar1 is not listed, so its parent is; baz2 has nothing that is hidden.
+        #expect(
+            client.command("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" *2") == """
+                * LIST (\\HasNoChildren \\Subscribed) "/" baz2/bar2\r
+                * LIST (\\HasChildren) "/" foo2 ("CHILDINFO" ("SUBSCRIBED"))\r
+                * LIST (\\HasNoChildren \\Subscribed) "/" foo2/bar2\r
+                T OK LIST completed\r\n
+                """)
+        #expect(
+            client.command("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" foo*") == """
+                * LIST (\\HasNoChildren \\Subscribed) "/" foo2/bar1\r
+                * LIST (\\HasNoChildren \\Subscribed) "/" foo2/bar2\r
+                T OK LIST completed\r\n
+                """)
+        #expect(
+            client.command("LIST (SPECIAL-USE RECURSIVEMATCH) \"\" (s% T%)") == """
+                * LIST (\\HasNoChildren \\Trash) "/" Trash\r
+                * LIST (\\HasChildren) "/" sp ("CHILDINFO" ("SPECIAL-USE"))\r
+                T OK LIST completed\r\n
+                """)
+        _ = client.command("SUBSCRIBE Trash")
+        #expect(
+            client.command("LIST (SPECIAL-USE SUBSCRIBED RECURSIVEMATCH) \"\" %")
+                == "* LIST (\\HasNoChildren \\Subscribed \\Trash) \"/\" Trash\r\nT OK LIST completed\r\n")
+        await server.stop()
+    }
+
+    @Test("INBOX has no case in patterns either, as a name or as the first level of one")
+    func inboxPatterns() async throws {
+        let server = try await TestServer()
+        let client = try server.login()
+        _ = client.command("CREATE inbox/sub")
+        let inbox = "* LIST (\\HasChildren) \"/\" INBOX\r\n"
+        let sub = "* LIST (\\HasNoChildren) \"/\" INBOX/sub\r\n"
+        for (pattern, expected) in [
+            ("inbox/%", sub), ("INBOX/%", sub), ("inBOX*", inbox + sub), ("in%", inbox), ("%ox/s*", sub),
+            ("inbox", inbox), ("inboxe", ""), ("INBOX/SUB", ""),
+        ] {
+            #expect(client.command("LIST \"\" \(pattern)") == expected + "T OK LIST completed\r\n", "\(pattern)")
+        }
+        #expect(client.command("LIST inbox/ %") == sub + "T OK LIST completed\r\n")
+        _ = client.command("SUBSCRIBE inbox/sub")
+        #expect(client.command("LSUB \"\" inbox/*") == "* LSUB () \"/\" INBOX/sub\r\nT OK LSUB completed\r\n")
+        await server.stop()
+    }
+
+    @Test(
+        "IMAP4rev2 is told the name that a mailbox has when it was written in another form: OLDNAME (RFC 9051 §6.3.9.7)"
+    )
+    func oldName() async throws {
+        let server = try await TestServer()
+        let client = try server.login()
+        _ = client.command("ENABLE IMAP4rev2")
+        // u and o with a combining diaeresis, and composed.
+        let (u, o) = ("u\u{308}ber", "o\u{308}ber")
+        func told(_ name: String, _ old: String, _ attributes: String = "") -> String {
+            "* LIST (\(attributes)) \"/\" \"\(name)\" (\"OLDNAME\" (\"\(old)\"))\r\n"
+        }
+        func same(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
+        #expect(same(client.command("CREATE \"\(u)/\""), told("\u{FC}ber", u) + "T OK CREATE completed\r\n"))
+        #expect(client.command("SELECT \"\(u)\"").contains(told("\u{FC}ber", u)))
+        let composed = client.command("SELECT \"\u{FC}ber\"")
+        #expect(composed.contains("* LIST () \"/\" \"\u{FC}ber\"\r\n") && !composed.contains("OLDNAME"))
+        #expect(client.command("SELECT inbox").contains("* LIST () \"/\" INBOX (\"OLDNAME\" (inbox))\r\n"))
+        #expect(client.command("APPEND \"\(u)\" {6+}\r\nA: b\r\n").hasPrefix(told("\u{FC}ber", u)))
+        #expect(
+            same(
+                client.command("RENAME \"\u{FC}ber\" \"\(o)\""),
+                told("\u{F6}ber", "\u{FC}ber") + "T OK RENAME completed\r\n"))
+        #expect(client.command("RENAME \"\u{F6}ber\" plain") == "T OK RENAME completed\r\n")
+        #expect(client.command("CREATE plain/two") == "T OK CREATE completed\r\n")
+        _ = client.command("CREATE \"\(o)\"")
+        #expect(
+            same(
+                client.command("DELETE \"\(o)\""), told("\u{F6}ber", o, "\\NonExistent") + "T OK DELETE completed\r\n"))
+        // Malformed UTF-8 is a mistake of syntax there (RFC 6855 §3).
+        client.send(Array("x CREATE \"".utf8) + [0xFF] + Array("\"\r\n".utf8))
+        #expect(client.line().hasPrefix("x BAD not UTF-8"))
+        let old = try server.login()
+        #expect(!old.command("SELECT inbox").contains("OLDNAME"))
         await server.stop()
     }
 

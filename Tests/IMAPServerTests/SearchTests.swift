@@ -97,6 +97,93 @@ import Testing
         await server.stop()
     }
 
+    @Test("what a summary cut off, or did not take, is looked for in the header")
+    func beyondSummary() async throws {
+        let server = try await TestServer()
+        let many = (0..<1_000).map { "user number \($0) <u\($0)@host.test>" }.joined(separator: ",\r\n ")
+        try await server.add("To: \(many)\r\nSubject: big\r\n\r\nx\r\n")
+        try await server.add("To: first@x.test\r\nTo: second@x.test\r\nSubject: one\r\nSubject: two\r\n\r\nx\r\n")
+        let encoded = (0..<900).map { "=?utf-8?q?=D0=9F=D1=80=D0=B8=D0=B2=D0=B5=D1=82_\($0)?=" }.joined(
+            separator: "\r\n ")
+        try await server.add("Subject: \(encoded)\r\nMessage-ID: no.brackets@x\r\n\r\nx\r\n")
+        let client = try server.select()
+        for (key, expected) in [
+            ("TO u999@host.test", " 1"), ("TO u5@host", " 1"), ("HEADER To u999@host.test", " 1"), ("TO u1000@", ""),
+            ("NOT TO u999@host.test", " 2 3"), ("OR TO u999@ TO first", " 1 2"), ("TO u999@ BODY x", " 1"),
+            ("HEADER To second", " 2"), ("HEADER Subject two", " 2"), ("HEADER Subject one", " 2"),
+            ("HEADER Cc second", ""), ("NOT HEADER To second", " 1 3"), ("SUBJECT \" 899\"", " 3"),
+            ("HEADER Message-ID no.brackets", " 3"), ("HEADER Message-ID other", ""),
+        ] {
+            #expect(client.command("SEARCH \(key)") == "* SEARCH\(expected)\r\nT OK SEARCH completed\r\n", "\(key)")
+        }
+        await server.stop()
+    }
+
+    @Test("TEXT looks at the MIME headers of parts, BODY does not (RFC 9051 §6.4.4)")
+    func partHeaders() async throws {
+        let server = try await TestServer()
+        try await server.add(
+            """
+            Content-Type: multipart/mixed; boundary=b\r
+            \r
+            --b\r
+            Content-Type: application/octet-stream\r
+            Content-Disposition: attachment; filename=zebra.bin\r
+            \r
+            x\r
+            --b\r
+            Content-Type: message/rfc822\r
+            Content-Description: the =?utf-8?q?z=C3=A9bu?=\r
+            \r
+            Subject: inside\r
+            \r
+            text\r
+            --b--\r
+
+            """)
+        let client = try server.select()
+        for (key, expected) in [
+            ("TEXT zebra.bin", " 1"), ("BODY zebra.bin", ""), ("TEXT octet-stream", " 1"), ("BODY inside", " 1"),
+            ("TEXT content-description", " 1"), ("NOT TEXT zebra", ""),
+        ] {
+            #expect(client.command("SEARCH \(key)") == "* SEARCH\(expected)\r\nT OK SEARCH completed\r\n", "\(key)")
+        }
+        #expect(client.command("SEARCH TEXT {5+}\r\nzébu") == "* SEARCH 1\r\nT OK SEARCH completed\r\n")
+        await server.stop()
+    }
+
+    @Test("a SEARCH with SAVE that is answered with NO empties `$`, one with BAD leaves it (RFC 5182 §2.1)")
+    func failedSave() async throws {
+        let server = try await SearchTests.filled()
+        let client = try server.select()
+        func saved() -> String { client.command("SEARCH $") }
+        for (key, answer, left) in [
+            ("CHARSET X-NOPE SUBJECT a", "NO [BADCHARSET", ""), ("FOO", "BAD", " 1 2"),
+            (String(repeating: "(", count: 100) + "ALL" + String(repeating: ")", count: 100), "NO [LIMIT]", ""),
+        ] {
+            _ = client.command("SEARCH RETURN (SAVE) 1:2")
+            #expect(saved() == "* SEARCH 1 2\r\nT OK SEARCH completed\r\n")
+            #expect(client.command("SEARCH RETURN (SAVE) \(key)").hasPrefix("T \(answer)"))
+            #expect(saved() == "* SEARCH\(left)\r\nT OK SEARCH completed\r\n", "\(key)")
+        }
+        // Without SAVE nothing is forgotten.
+        _ = client.command("SEARCH RETURN (SAVE) 1:2")
+        _ = client.command("SEARCH CHARSET X-NOPE SUBJECT a")
+        #expect(saved() == "* SEARCH 1 2\r\nT OK SEARCH completed\r\n")
+        await server.stop()
+    }
+
+    @Test("after ENABLE UTF8=ACCEPT a CHARSET is a mistake (RFC 6855 §3)")
+    func utf8Charset() async throws {
+        let server = try await SearchTests.filled()
+        let client = try server.select()
+        #expect(client.command("SEARCH CHARSET UTF-8 SEEN").hasSuffix("T OK SEARCH completed\r\n"))
+        _ = client.command("ENABLE UTF8=ACCEPT")
+        #expect(client.command("SEARCH CHARSET UTF-8 SEEN").hasPrefix("T BAD"))
+        #expect(client.command("SEARCH SUBJECT \"caf\u{E9}\"") == "* SEARCH 1\r\nT OK SEARCH completed\r\n")
+        await server.stop()
+    }
+
     @Test("a search over many messages by summaries finds them all")
     func many() async throws {
         let server = try await TestServer()

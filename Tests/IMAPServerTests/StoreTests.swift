@@ -146,6 +146,88 @@ import Testing
         await server.stop()
     }
 
+    @Test("a STORE or FETCH that changes nothing hides nothing that others have done")
+    func unchanged() async throws {
+        let server = try await filled()
+        let one = try server.select()
+        let two = try server.select()
+        for client in [one, two] { _ = client.command("FETCH 1:4 UID") }
+        _ = one.command("STORE 1 +FLAGS (\\Seen)")
+        _ = two.command("NOOP")
+        _ = one.command("STORE 2 +FLAGS (\\Flagged)")
+        #expect(
+            two.command("STORE 1 +FLAGS (\\Seen)")
+                == "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 FLAGS (\\Flagged))\r\nT OK STORE completed\r\n"
+        )
+        _ = one.command("STORE 3 +FLAGS (\\Deleted)")
+        _ = two.command("NOOP")
+        _ = one.command("EXPUNGE")
+        // Not during STORE with a number, but it is not forgotten (RFC 9051 §7.5.1).
+        _ = two.command("STORE 1 +FLAGS.SILENT (\\Seen)")
+        #expect(two.command("NOOP") == "* 3 EXPUNGE\r\nT OK NOOP completed\r\n")
+        try await server.add("Subject: new\r\n\r\n")
+        #expect(two.command("UID STORE 2 +FLAGS.SILENT (\\Flagged)") == "* 4 EXISTS\r\nT OK UID STORE completed\r\n")
+        // A FETCH that sets \Seen tells of another's change as well.
+        _ = one.command("UID STORE 4 +FLAGS (\\Seen)")
+        #expect(two.command("FETCH 1 BODY[TEXT]").contains("* 3 FETCH (UID 4 FLAGS (\\Seen))"))
+        await server.stop()
+    }
+
+    @Test("an EXPUNGE with nothing to remove tells what others have done")
+    func emptyExpunge() async throws {
+        let server = try await filled()
+        let client = try server.select()
+        _ = client.command("FETCH 1:4 UID")
+        try await server.add("Subject: new\r\n\r\n")
+        #expect(client.command("EXPUNGE") == "* 5 EXISTS\r\nT OK EXPUNGE completed\r\n")
+        #expect(client.command("FETCH 5 UID") == "* 5 FETCH (UID 5)\r\nT OK FETCH completed\r\n")
+        try await server.add("Subject: newer\r\n\r\n")
+        #expect(client.command("UID EXPUNGE 1:*") == "* 6 EXISTS\r\nT OK UID EXPUNGE completed\r\n")
+        await server.stop()
+    }
+
+    @Test("SILENT keeps quiet about its own change, not about another's (RFC 9051 §6.4.6)", arguments: [false, true])
+    func silent(_ isConditional: Bool) async throws {
+        let server = try await filled()
+        let one = try server.login()
+        if isConditional { _ = one.command("ENABLE CONDSTORE") }
+        _ = one.command("SELECT INBOX")
+        let two = try server.select()
+        for client in [one, two] { _ = client.command("FETCH 1:4 FLAGS") }
+        _ = two.command("STORE 1 +FLAGS (\\Flagged)")
+        let modSeq = isConditional ? " MODSEQ (7)" : ""
+        #expect(
+            one.command("STORE 1:2 +FLAGS.SILENT (\\Seen)") == """
+                * 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen)\(modSeq))\r
+                \(isConditional ? "* 2 FETCH (UID 2 MODSEQ (7))\r\n" : "")T OK STORE completed\r\n
+                """)
+        #expect(one.command("NOOP") == "T OK NOOP completed\r\n")
+        await server.stop()
+    }
+
+    @Test(
+        "a keyword that no message has gives its place to a new one; a mailbox that is full takes messages all the same"
+    )
+    func keywords() async throws {
+        let server = try await filled(2)
+        let client = try server.select()
+        // What changes nothing takes no place.
+        for number in 0..<60 { #expect(client.command("UID STORE 99 +FLAGS (no\(number))").hasPrefix("T OK")) }
+        let all = (0..<58).map { "key\($0)" }
+        _ = client.command("STORE 1 +FLAGS.SILENT (\(all.joined(separator: " ")))")
+        #expect(client.command("STORE 2 +FLAGS (more)") == "T NO [LIMIT] A limit is reached: keywords in a mailbox\r\n")
+        #expect(client.command("APPEND INBOX (more key1) {6+}\r\nA: b\r\n").contains("T OK [APPENDUID 1 3]"))
+        #expect(client.command("FETCH 3 FLAGS").contains("FLAGS (key1))"))
+        _ = client.command("STORE 1 -FLAGS.SILENT (key7)")
+        let answer = client.command("STORE 2 +FLAGS (more)")
+        #expect(answer.contains("* 2 FETCH (UID 2 FLAGS (more))\r\nT OK"), "\(answer)")
+        #expect(answer.contains("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft key0"))
+        #expect(!answer.contains("key7 "))
+        #expect(client.command("FETCH 1 FLAGS").contains("key6 key8"))
+        #expect(client.command("SEARCH KEYWORD more") == "* SEARCH 2\r\nT OK SEARCH completed\r\n")
+        await server.stop()
+    }
+
     @Test("a mailbox whose UIDs were never asked for learns of expunges all the same")
     func lazy() async throws {
         let server = try await filled()

@@ -1,6 +1,8 @@
 """IMAP through Python's imaplib and raw sockets: many devices at once, and what no good client sends."""
 
+import base64
 import imaplib
+import random
 import re
 import smtplib
 import socket
@@ -217,4 +219,72 @@ def test_nested_parts_and_partials(lab):
     assert "Subject: outer" in fetch("BODY.PEEK[HEADER.FIELDS (SUBJECT)]") and "MIME" not in fetch("BODY.PEEK[HEADER.FIELDS (SUBJECT)]").split("}")[1]
     structure = fetch("BODYSTRUCTURE")
     assert structure.count('"text"') == 3 and '"rfc822"' in structure and '"alternative"' in structure
+    raw.close()
+
+
+def append(raw, mailbox, message, flags=""):
+    raw.tag += 1
+    tag = f"t{raw.tag}"
+    raw.send(f"{tag} APPEND {mailbox} {flags}{{{len(message)}+}}\r\n".encode() + message + b"\r\n")
+    last = raw.until(tag)[-1]
+    assert last.split()[1] == "OK", last
+
+
+def test_long_lists_of_flags_neither_end_nor_stop_the_server(lab):
+    raw = Raw(lab, 1)
+    raw.command("CREATE flags")
+    append(raw, "flags", b"Subject: x\r\n\r\nx\r\n")
+    raw.command("SELECT flags")
+    for number in range(50):
+        assert raw.command(f"STORE 1 +FLAGS.SILENT (k{number:02}{'x' * 240})")[-1].split()[1] == "OK"
+    flags = len(raw.command("FETCH 1 FLAGS")[0])
+    assert flags > 12_000
+    for _ in range(3):
+        assert [len(line) for line in raw.command("FETCH 1 (FLAGS FLAGS FLAGS FLAGS FLAGS FLAGS)")][0] == flags
+    for item in ["UID", "RFC822.SIZE", "INTERNALDATE", "MODSEQ", "(UID RFC822.SIZE)"]:
+        assert raw.command(f"FETCH 1 {item}")[-1].split()[1] == "OK", item
+    # Every event loop still answers.
+    for _ in range(8):
+        other = Raw(lab, 1)
+        assert other.command("NOOP")[-1].split()[1] == "OK"
+        other.close()
+    raw.close()
+
+
+def peak_memory(lab):
+    """Octets that the server has held at most since `reset_peak_memory`."""
+    with open(f"/proc/{lab.process.pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def reset_peak_memory(lab):
+    with open(f"/proc/{lab.process.pid}/clear_refs", "w") as control:
+        control.write("5")
+
+
+def test_many_items_of_one_message_cost_its_memory_once(lab):
+    size = 6_000_000
+    body = base64.encodebytes(random.Random(6).randbytes(size)).replace(b"\n", b"\r\n")
+    raw = Raw(lab, 2)
+    raw.command("CREATE large")
+    head = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    append(raw, "large", head + body)
+    parts = "".join(f'--b\r\nContent-Type: text/plain; name="{"n" * 150}"\r\n\r\nx\r\n' for _ in range(990))
+    append(raw, "large", f"Content-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n".encode())
+    raw.command("SELECT large")
+    assert f"BINARY.SIZE[1] {size})" in raw.command("FETCH 1 BINARY.SIZE[1]")[0]
+    reset_peak_memory(lab)
+    before = peak_memory(lab)
+    once = raw.command("FETCH 1 BINARY.SIZE[1]")[0]
+    assert raw.command(f"FETCH 1 ({' '.join(['BINARY.SIZE[1]'] * 60)})")[0] == once
+    pieces = raw.command(f"FETCH 1 ({' '.join(f'BINARY.PEEK[1]<{number}.1>' for number in range(60))})")
+    assert pieces[0].count("BINARY[1]<") == 60
+    for number in range(60):
+        raw.command(f"FETCH 1 BINARY.PEEK[1]<{number * 100_000}.65536>")
+    structure = raw.command("FETCH 2 BODYSTRUCTURE")[0]
+    assert raw.command(f"FETCH 2 ({' '.join(['BODYSTRUCTURE'] * 100)})")[0] == structure
+    refused = raw.command(f"FETCH 2 ({' '.join(['BODYSTRUCTURE'] * 1000)})")[-1]
+    assert refused.split()[1:3] == ["NO", "[LIMIT]"], refused
+    # The message, what it decodes to and a copy on the way: not sixty times that.
+    assert peak_memory(lab) - before < 8 * size, (before, peak_memory(lab))
     raw.close()

@@ -97,6 +97,23 @@ extension StoreConformance {
             try expect(names.contains("X") && names.contains("X/Y"), "the levels above the new name are missing")
             try expect(!names.contains { $0 == "A" || $0.hasPrefix("A/") }, "an old name is still there")
         },
+        ConformanceCase("a rename of a level that is no mailbox takes along what is below") { test in
+            let account = try await test.makeAccount()
+            let below = try await test.store.createMailbox(named: "A/B/C", of: account, use: nil)
+            try await test.append(["one"], to: below.key)
+            try await test.store.deleteMailbox(named: "A", of: account)
+            try await test.store.renameMailbox(named: "A", to: "X/Y", of: account)
+            try expectEqual(try await test.store.mailbox(named: "X/Y/B/C", of: account).key, below.key)
+            let names = try await test.store.mailboxes(of: account).map(\.name)
+            try expect(names.contains("X") && names.contains("X/Y/B"), "\(names)")
+            try expect(!names.contains("X/Y") && !names.contains { $0.hasPrefix("A") && $0 != "Archive" }, "\(names)")
+            try await expectError(.noSuchMailbox) {
+                try await test.store.renameMailbox(named: "A", to: "Z", of: account)
+            }
+            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
+                try await test.store.renameMailbox(named: "X/Y", to: "X/Y/B/Z", of: account)
+            }
+        },
         ConformanceCase("a rename to a name that is taken, below itself, or of nothing is refused and changes nothing")
         { test in
             let account = try await test.makeAccount()

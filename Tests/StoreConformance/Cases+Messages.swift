@@ -58,10 +58,10 @@ extension StoreConformance {
         },
         ConformanceCase("an append that breaks a limit appends nothing") { test in
             let key = try await test.inbox(of: try await test.makeAccount())
-            let many = (0..<60).map { "k\($0)" }
             let before = try await test.store.mailbox(key)
-            let messages = [try test.message("one"), try test.message("two", flags: NamedFlags(keywords: many))]
-            try await expectError("limit", { if case .limit = $0 { true } else { false } }) {
+            let long = NamedFlags(keywords: ["fine", String(repeating: "k", count: 256)])
+            let messages = [try test.message("one"), try test.message("two", flags: long)]
+            try await expectError("notAllowed", { if case .notAllowed = $0 { true } else { false } }) {
                 _ = try await test.store.append(messages, to: key)
             }
             try expectEqual(try await test.store.mailbox(key), before)
@@ -69,6 +69,7 @@ extension StoreConformance {
         ConformanceCase("flags are added, removed and replaced; only what changes gets a new MODSEQ") { test in
             let key = try await test.inbox(of: try await test.makeAccount())
             try await test.append(["a", "b", "c"], to: key)
+            let appended = try await test.store.mailbox(key).highestModSeq
             let first = try await test.store.changeFlags(
                 in: key, uids: [3, 1, 1, 99], .add(NamedFlags(system: [.seen, .flagged], keywords: ["Todo"])),
                 unchangedSince: nil)
@@ -82,9 +83,14 @@ extension StoreConformance {
                 in: key, uids: [1, 2, 3], .add(NamedFlags(system: .seen, keywords: ["TODO"])), unchangedSince: nil)
             try expectEqual(
                 second.messages.map(\.modSeq), [first.highestModSeq, second.highestModSeq, first.highestModSeq])
+            try expectEqual(
+                second.previousModSeqs, [first.highestModSeq, appended, first.highestModSeq])
+            try expectEqual([first.raisedModSeq, second.raisedModSeq], [true, true])
             let third = try await test.store.changeFlags(
                 in: key, uids: [1, 2, 3], .add(NamedFlags(system: .seen)), unchangedSince: nil)
             try expectEqual(third.highestModSeq, second.highestModSeq)
+            try expectEqual(third.raisedModSeq, false)
+            try expectEqual(third.previousModSeqs, third.messages.map(\.modSeq))
             let removed = try await test.store.changeFlags(
                 in: key, uids: [1], .remove(NamedFlags(system: .seen, keywords: ["todo", "unknown"])),
                 unchangedSince: nil)
@@ -117,6 +123,74 @@ extension StoreConformance {
                 _ = try await test.store.changeFlags(
                     in: key, uids: [1], .add(NamedFlags(keywords: ["more"])), unchangedSince: nil)
             }
+            try await test.checkInvariants(of: key)
+        },
+        ConformanceCase("a change of flags that changes nothing adds no keyword and raises no MODSEQ") { test in
+            let key = try await test.inbox(of: try await test.makeAccount())
+            try await test.append(["a"], to: key)
+            let before = try await test.store.mailbox(key)
+            for operation in [
+                FlagOperation.add(NamedFlags(keywords: ["new"])), .replace(NamedFlags(keywords: ["new"])),
+                .remove(NamedFlags(system: .seen, keywords: ["new"])),
+            ] {
+                let missing = try await test.store.changeFlags(in: key, uids: [9], operation, unchangedSince: nil)
+                let conditional = try await test.store.changeFlags(
+                    in: key, uids: [1], operation, unchangedSince: ModSeq(0))
+                for result in [missing, conditional] {
+                    try expectEqual(result.raisedModSeq, false)
+                    try expectEqual(result.highestModSeq, before.highestModSeq)
+                    try expectEqual(result.keywords, [])
+                }
+            }
+            try expectEqual(try await test.store.mailbox(key), before)
+        },
+        ConformanceCase("when all keywords are taken, the place of one that no message has goes to a new one") { test in
+            let account = try await test.makeAccount()
+            let key = try await test.inbox(of: account)
+            try await test.append(["a", "b", "c"], to: key)
+            func change(_ uid: UInt32, _ operation: FlagOperation) async throws -> FlagChangeResult {
+                try await test.store.changeFlags(in: key, uids: [uid], operation, unchangedSince: nil)
+            }
+            func names(_ uid: UInt32, in key: MailboxKey) async throws -> Set<String> {
+                let index = try await test.store.index(of: key)
+                let place = try require(index.position(of: uid), "message \(uid)")
+                return Set(index[place].flags.keywordIndices.map { index.keywords[$0] })
+            }
+            _ = try await change(1, .add(NamedFlags(keywords: (0..<58).map { "k\($0)" })))
+            _ = try await change(2, .add(NamedFlags(keywords: ["k3"])))
+            _ = try await change(1, .remove(NamedFlags(keywords: ["k3", "k4", "k5"])))
+            // k4 is known and free: it keeps its place when it is asked for along with a new one.
+            let result = try await change(3, .add(NamedFlags(keywords: ["new", "K4"])))
+            try expectEqual(result.keywords.count, 58)
+            try expectEqual(try await names(3, in: key), ["k4", "new"])
+            try expectEqual(try await names(2, in: key), ["k3"])
+            try expect(!result.keywords.contains("k5"), "k5 is still there")
+            try expectEqual(try await test.store.mailbox(key).keywords, result.keywords)
+            // Full now: STORE fails, messages come without the keyword.
+            try await expectError("limit", { if case .limit = $0 { true } else { false } }) {
+                _ = try await change(3, .add(NamedFlags(keywords: ["newer"])))
+            }
+            let appended = try await test.append(
+                ["d"], to: key, flags: NamedFlags(system: .seen, keywords: ["newer", "k1"]))
+            try expectEqual(try await names(appended[0], in: key), ["k1"])
+            let other = try await test.store.mailbox(named: "Archive", of: account).key
+            let foreign = try await test.append(
+                ["e", "f"], to: other, flags: NamedFlags(system: .flagged, keywords: ["foreign", "k2"]))
+            let copied = try await test.store.copy(from: other, uids: [foreign[0]], to: key).destinationUIDs
+            let moved = try await test.store.move(from: other, uids: [foreign[1]], to: key).destinationUIDs
+            for uid in copied + moved {
+                try expectEqual(try await names(uid, in: key), ["k2"])
+            }
+            // A message that can be brought back keeps its keywords.
+            _ = try await change(3, .replace(NamedFlags()))
+            let last = try await change(2, .add(NamedFlags(keywords: ["newer"])))
+            try expect(last.keywords.contains("newer"), "no place was given back")
+            _ = try await test.store.remove(in: key, uids: [2])
+            _ = try await change(1, .add(NamedFlags(keywords: ["last"])))
+            let gone = try await test.store.expunged(of: account, limit: 1)
+            try expectEqual(try await test.store.undelete(gone, of: account), 1)
+            let back = try await test.store.mailbox(key).uidNext - 1
+            try expectEqual(try await names(back, in: key), ["k3", "newer"])
             try await test.checkInvariants(of: key)
         },
         ConformanceCase("a copy has the content, flags, keywords and date of its original") { test in

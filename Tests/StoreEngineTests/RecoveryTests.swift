@@ -228,4 +228,26 @@ import Testing
     private func size(of path: String) throws -> Int {
         try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
     }
+
+    @Test func `a deleted mailbox is forgotten when nothing of it can be brought back`() async throws {
+        try await withTemporaryDirectory { directory in
+            let clock = TestClock()
+            let (store, test) = try await open(directory, clock: clock)
+            let account = try await test.makeAccount()
+            let used = try await store.createMailbox(named: "used", of: account, use: nil)
+            try await test.append(["one", "two"], to: used.key)
+            try await store.deleteMailbox(named: "used", of: account)
+            for _ in 0..<3 {
+                _ = try await store.createMailbox(named: "empty", of: account, use: nil)
+                try await store.deleteMailbox(named: "empty", of: account)
+            }
+            clock.advance(by: .seconds(15 * 86_400))
+            let report = try await store.housekeep()
+            #expect(report.forgottenMessages == 2)
+            // The empty ones went at once.
+            #expect(report.forgottenMailboxes == 1)
+            #expect(await store.verify().faults == [])
+            store.close()
+        }
+    }
 }

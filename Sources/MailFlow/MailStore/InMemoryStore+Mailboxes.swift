@@ -66,9 +66,13 @@ extension InMemoryStore: MailboxStore {
             let old = InMemoryStore.canonical(name)
             let new = try InMemoryStore.checked(newName)
             var owner = try state.account(account)
-            guard let id = owner.id(of: old) else { throw .noSuchMailbox }
+            // A level that is no mailbox has a name all the same as long as there are mailboxes below.
+            let id = owner.id(of: old)
+            guard id != nil || owner.mailboxes.values.contains(where: { $0.name.hasPrefix(old + "/") }) else {
+                throw .noSuchMailbox
+            }
             guard owner.id(of: new) == nil else { throw .mailboxExists }
-            if old == "INBOX" {
+            if let id, old == "INBOX" {
                 let target = state.addWithParents(new, use: nil, to: &owner)
                 state.accounts[account] = owner
                 let keys = (MailboxKey(account: account, mailbox: id), MailboxKey(account: account, mailbox: target))
@@ -78,7 +82,8 @@ extension InMemoryStore: MailboxStore {
                 return [keys.0, keys.1]
             }
             guard !new.hasPrefix(old + "/") else { throw .notAllowed(reason: "a mailbox cannot be moved below itself") }
-            var renamed: [(MailboxID, String)] = [(id, new)]
+            var renamed: [(MailboxID, String)] = []
+            if let id { renamed.append((id, new)) }
             for (child, mailbox) in owner.mailboxes where mailbox.name.hasPrefix(old + "/") {
                 let childName = new + mailbox.name.dropFirst(old.count)
                 guard owner.id(of: childName) == nil else { throw .mailboxExists }

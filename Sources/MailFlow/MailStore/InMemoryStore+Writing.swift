@@ -9,13 +9,11 @@ extension InMemoryStore {
             try state.requireRoom(for: messages.reduce(0) { $0 + Int64($1.content.size) }, account: key.account)
             let result = try state.withMailbox(key) { mailbox throws(StoreError) in
                 var bits: [UInt64] = []
-                let keywords = mailbox.index.keywords
-                do throws(StoreError) {
-                    for message in messages { bits.append(try mailbox.bits(of: message.flags, adding: true)) }
-                } catch {
-                    mailbox.index.keywords = keywords
-                    throw error
+                var table = KeywordTable(mailbox.index.keywords)
+                for message in messages {
+                    bits.append(try mailbox.bits(of: message.flags, &table, whenFull: .isLeftOut))
                 }
+                mailbox.index.keywords = table.names
                 let modSeq = mailbox.nextModSeq()
                 var uids: [UInt32] = []
                 for (message, bits) in zip(messages, bits) {
@@ -36,12 +34,12 @@ extension InMemoryStore {
     public func changeFlags(
         in key: MailboxKey, uids: [UInt32], _ operation: FlagOperation, unchangedSince: ModSeq?
     ) async throws(StoreError) -> FlagChangeResult {
-        let (result, didChange) = try state.withLock { state throws(StoreError) in
+        let result = try state.withLock { state throws(StoreError) in
             try state.withMailbox(key) { mailbox throws(StoreError) in
                 try mailbox.change(uids, operation, unchangedSince: unchangedSince)
             }
         }
-        if didChange { notify([key]) }
+        if result.raisedModSeq { notify([key]) }
         return result
     }
 
@@ -106,7 +104,9 @@ extension InMemoryStore {
                 else { continue }
                 let key = MailboxKey(account: account, mailbox: target)
                 try state.withMailbox(key) { mailbox throws(StoreError) in
-                    let bits = try mailbox.bits(of: kept.flags, adding: true) & ~Flags.deleted.rawValue
+                    var table = KeywordTable(mailbox.index.keywords)
+                    let bits = try mailbox.bits(of: kept.flags, &table, whenFull: .fails) & ~Flags.deleted.rawValue
+                    mailbox.index.keywords = table.names
                     _ = mailbox.add(
                         kept.content, bits: bits, modSeq: mailbox.nextModSeq(), internalDate: kept.entry.internalDate)
                 }
@@ -124,14 +124,16 @@ extension InMemoryStore {
 extension InMemoryStore.Mailbox {
     mutating func change(
         _ uids: [UInt32], _ operation: FlagOperation, unchangedSince: ModSeq?
-    ) throws(StoreError) -> (FlagChangeResult, Bool) {
+    ) throws(StoreError) -> FlagChangeResult {
+        var table = KeywordTable(index.keywords)
         let bits: UInt64
         switch operation {
-        case .replace(let flags), .add(let flags): bits = try self.bits(of: flags, adding: true)
-        case .remove(let flags): bits = try self.bits(of: flags, adding: false)
+        case .replace(let flags), .add(let flags): bits = try self.bits(of: flags, &table, whenFull: .fails)
+        case .remove(let flags): bits = table.knownBits(of: flags)
         }
         var modified: [UInt32] = []
         var positions: [Int] = []
+        var previous: [ModSeq] = []
         var modSeq: Int64?
         for uid in Set(uids).sorted() {
             guard let position = index.position(of: uid) else { continue }
@@ -140,6 +142,7 @@ extension InMemoryStore.Mailbox {
                 continue
             }
             positions.append(position)
+            previous.append(ModSeq(index.modSeqs[position]))
             let before = index.flags[position]
             let after =
                 switch operation {
@@ -153,10 +156,11 @@ extension InMemoryStore.Mailbox {
             index.flags[position] = after
             index.modSeqs[position] = number
         }
-        let result = FlagChangeResult(
-            messages: positions.map { index[$0] }, modified: modified, highestModSeq: index.highestModSeq,
-            keywords: index.keywords)
-        return (result, modSeq != nil)
+        // A new keyword that no message got is none.
+        if modSeq != nil { index.keywords = table.names }
+        return FlagChangeResult(
+            messages: positions.map { index[$0] }, previousModSeqs: previous, modified: modified,
+            highestModSeq: index.highestModSeq, raisedModSeq: modSeq != nil, keywords: index.keywords)
     }
 }
 
@@ -181,20 +185,20 @@ extension InMemoryStore.State {
         let result = try withMailbox(destination) { target throws(StoreError) in
             var result = CopyResult(uidValidity: target.uidValidity, sourceUIDs: [], destinationUIDs: [])
             guard !positions.isEmpty else { return result }
-            let before = target
+            var table = KeywordTable(target.index.keywords)
+            var bits: [UInt64] = []
+            for position in positions {
+                let flags = source.names(of: source.index.flags[position])
+                bits.append(try target.bits(of: flags, &table, whenFull: .isLeftOut))
+            }
+            target.index.keywords = table.names
             let modSeq = target.nextModSeq()
-            do throws(StoreError) {
-                for position in positions {
-                    let uid = source.index.uids[position]
-                    guard let message = source.messages[uid] else { continue }
-                    let bits = try target.bits(of: source.names(of: source.index.flags[position]), adding: true)
-                    let date = Instant(microseconds: source.index.internalDates[position])
-                    result.sourceUIDs.append(uid)
-                    result.destinationUIDs.append(target.add(message, bits: bits, modSeq: modSeq, internalDate: date))
-                }
-            } catch {
-                target = before
-                throw error
+            for (position, bits) in zip(positions, bits) {
+                let uid = source.index.uids[position]
+                guard let message = source.messages[uid] else { continue }
+                let date = Instant(microseconds: source.index.internalDates[position])
+                result.sourceUIDs.append(uid)
+                result.destinationUIDs.append(target.add(message, bits: bits, modSeq: modSeq, internalDate: date))
             }
             return result
         }

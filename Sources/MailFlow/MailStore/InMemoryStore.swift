@@ -133,19 +133,12 @@ extension InMemoryStore.Mailbox {
         return index.highestModSeq.value
     }
 
-    /// The bits of `flags`, with keywords added that the mailbox does not know yet.
-    mutating func bits(of flags: NamedFlags, adding: Bool) throws(StoreError) -> UInt64 {
-        var bits = flags.system.rawValue
-        for keyword in flags.keywords {
-            if let number = index.keywords.firstIndex(where: { $0.lowercased() == keyword.lowercased() }) {
-                bits |= Flags.keyword(number).rawValue
-            } else if adding {
-                guard index.keywords.count < Flags.maximumKeywords else { throw .limit(name: "keywords in a mailbox") }
-                index.keywords.append(keyword)
-                bits |= Flags.keyword(index.keywords.count - 1).rawValue
-            }
-        }
-        return bits
+    /// The bits of `flags`, with keywords added to `table` that the mailbox does not know yet.
+    func bits(
+        of flags: NamedFlags, _ table: inout KeywordTable, whenFull: KeywordTable.WhenFull
+    ) throws(StoreError) -> UInt64 {
+        if table.lacksPlaces(for: flags) { table.note(inUse: index.flags.reduce(0, |)) }
+        return try table.bits(of: flags, whenFull: whenFull)
     }
 
     func names(of bits: UInt64) -> NamedFlags {

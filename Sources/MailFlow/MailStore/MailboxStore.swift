@@ -16,7 +16,8 @@ public protocol MailboxStore: Sendable {
         -> MailboxInfo
     /// Deletes a mailbox and its messages; the ones below it stay (RFC 9051 §6.3.5). Not INBOX.
     func deleteMailbox(named name: String, of account: AccountID) async throws(StoreError)
-    /// Renames a mailbox and all below it; INBOX's messages move to the new name and INBOX stays (RFC 9051 §6.3.6).
+    /// Renames a mailbox and all below it, or all below a level that is no mailbox itself; INBOX's messages move to the new
+    /// name and INBOX stays (RFC 9051 §6.3.6).
     func renameMailbox(named name: String, to newName: String, of account: AccountID) async throws(StoreError)
     /// Subscriptions are names and outlive their mailbox (RFC 9051 §6.3.7).
     func setSubscribed(_ subscribed: Bool, name: String, of account: AccountID) async throws(StoreError)
@@ -47,13 +48,15 @@ public protocol MailboxStore: Sendable {
     // MARK: Writing
 
     func makeSpool() throws(StoreError) -> any SpoolWriter
-    /// All messages or none (RFC 3502). UIDs ascend in the order given.
+    /// All messages or none (RFC 3502). UIDs ascend in the order given. A keyword that has no place in the mailbox is left out
+    /// (see `KeywordTable`).
     func append(_ messages: [AppendedMessage], to key: MailboxKey) async throws(StoreError) -> AppendResult
     /// Changes flags of `uids` that exist; with `unchangedSince`, only of those whose MODSEQ is not above it (RFC 7162 §3.1.3).
+    /// Fails when a keyword has no place. When nothing changes, no keyword is added either.
     func changeFlags(
         in key: MailboxKey, uids: [UInt32], _ operation: FlagOperation, unchangedSince: ModSeq?
     ) async throws(StoreError) -> FlagChangeResult
-    /// Copies; flags, keywords and internal dates go along; all or none.
+    /// Copies; flags, keywords and internal dates go along, but keywords that have no place there; all or none.
     func copy(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult
     /// Moves in one transaction (RFC 6851).
     func move(from key: MailboxKey, uids: [UInt32], to destination: MailboxKey) async throws(StoreError) -> CopyResult
@@ -165,14 +168,23 @@ public struct AppendResult: Sendable, Hashable {
 public struct FlagChangeResult: Sendable, Hashable {
     /// The messages after the change, by UID; also those that had the flags already.
     public var messages: [MessageEntry]
+    /// The MODSEQ of each of `messages` before: who knows of that one knows all that is new in the flags.
+    public var previousModSeqs: [ModSeq]
     /// UIDs left alone because of UNCHANGEDSINCE.
     public var modified: [UInt32]
     public var highestModSeq: ModSeq
+    /// Whether `highestModSeq` is this change's own. When nothing changed it is that of somebody else's last change.
+    public var raisedModSeq: Bool
     public var keywords: [String]
-    public init(messages: [MessageEntry], modified: [UInt32], highestModSeq: ModSeq, keywords: [String]) {
+    public init(
+        messages: [MessageEntry], previousModSeqs: [ModSeq], modified: [UInt32], highestModSeq: ModSeq,
+        raisedModSeq: Bool, keywords: [String]
+    ) {
         self.messages = messages
+        self.previousModSeqs = previousModSeqs
         self.modified = modified
         self.highestModSeq = highestModSeq
+        self.raisedModSeq = raisedModSeq
         self.keywords = keywords
     }
 }
@@ -190,7 +202,9 @@ public struct CopyResult: Sendable, Hashable {
 }
 
 public struct ExpungeResult: Sendable, Hashable {
+    /// The messages that are gone now. When there are none, nothing has changed.
     public var uids: [UInt32]
+    /// The mailbox's after the call: the MODSEQ of `uids`' going unless there are none.
     public var highestModSeq: ModSeq
     public init(uids: [UInt32], highestModSeq: ModSeq) {
         self.uids = uids

@@ -11,6 +11,8 @@ struct LiteralAnnouncement: Equatable {
     var isSynchronizing: Bool
     /// Where `{` stands.
     var offset: Int
+    /// `(~` stands before it: APPEND's `UTF8 (~{…}`, the only rule with a parenthesis there (RFC 6855 §4).
+    var isWrapped: Bool
 
     /// Looks at the end of `line` (without CRLF).
     init?(endOf line: UnsafeRawBufferPointer) {
@@ -30,6 +32,7 @@ struct LiteralAnnouncement: Equatable {
             if length == .max { break }
         }
         offset = index
+        isWrapped = index >= 2 && line[index - 1] == UInt8(ascii: "~") && line[index - 2] == UInt8(ascii: "(")
     }
 }
 
@@ -84,7 +87,7 @@ extension Framer {
         if isAppendMessage(endOfLine: end) {
             let head = Array(buffer[start..<end])
             drop(upTo: end + 2)
-            state = .deciding(length: announcement.length, isSynchronizing: announcement.isSynchronizing)
+            decide(announcement)
             return .message(head: head, isFirst: true)
         }
         literalCount += 1
@@ -105,9 +108,10 @@ extension Framer {
     /// What stands behind a message of APPEND: CRLF, or SP and the next one (RFC 3502), with `)` before it after UTF8 (RFC 6855).
     mutating func nextMessageHead() -> FramerEvent? {
         guard let end = findLineEnd(limit: limits.lineBytes) else { return state == .failed ? nil : .needMore }
-        var from = start
-        if from < end, buffer[from] == UInt8(ascii: ")") { from += 1 }
-        if from == end {
+        let isClosed = start < end && buffer[start] == UInt8(ascii: ")")
+        let from = isClosed ? start + 1 : start
+        let isWellFormed = isClosed == isWrapped
+        if from == end, isWellFormed {
             drop(upTo: end + 2)
             state = .command
             return .appendEnd(isWellFormed: true)
@@ -117,12 +121,22 @@ extension Framer {
         }
         let head = Array(buffer[from..<end])
         drop(upTo: end + 2)
-        guard let announcement else {
-            state = .command
-            return .appendEnd(isWellFormed: false)
+        guard let announcement, isWellFormed else {
+            // What is announced all the same is read past, never taken for commands.
+            if let announcement {
+                refuse(length: announcement.length, isSynchronizing: announcement.isSynchronizing)
+            } else {
+                state = .command
+            }
+            return state == .failed ? nil : .appendEnd(isWellFormed: false)
         }
-        state = .deciding(length: announcement.length, isSynchronizing: announcement.isSynchronizing)
+        decide(announcement)
         return .message(head: head, isFirst: false)
+    }
+
+    private mutating func decide(_ announcement: LiteralAnnouncement) {
+        state = .deciding(length: announcement.length, isSynchronizing: announcement.isSynchronizing)
+        isWrapped = announcement.isWrapped
     }
 
     /// The rest of a refused command: its line, and what it announces that will come without being asked for.

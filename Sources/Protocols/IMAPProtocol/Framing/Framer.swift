@@ -39,6 +39,8 @@ public struct Framer: ~Copyable, Sendable {
     var scanned = 0
     /// The line that is being read began here (behind the last literal).
     var lineStart = 0
+    /// The message that is announced or read stands in `UTF8 (…)`: `)` must follow it.
+    var isWrapped = false
     var literalOctets = 0
     var literalCount = 0
 

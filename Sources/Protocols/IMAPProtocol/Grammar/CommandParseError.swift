@@ -1,5 +1,5 @@
-/// Why the bytes of a command are no command. The answer is `tag BAD text` (`* BAD` without a tag), for `badCharset` and
-/// `mailboxName` `tag NO` (RFC 9051 §7.1).
+/// Why the bytes of a command are no command. The answer is `tag BAD text` (`* BAD` without a tag), or `tag NO` when
+/// `isRefusal` (RFC 9051 §7.1).
 public struct CommandParseError: Error, Sendable, Equatable {
     public enum Reason: Sendable, Equatable {
         case missingTag
@@ -19,6 +19,10 @@ public struct CommandParseError: Error, Sendable, Equatable {
         case mailboxName
         /// RFC 9051 §6.4.4: NO [BADCHARSET (US-ASCII UTF-8)].
         case badCharset
+        /// CHARSET where texts are UTF-8 anyway: after ENABLE UTF8=ACCEPT (RFC 6855 §3).
+        case charsetForbidden
+        /// CREATE asks for a use that nobody knows: NO [USEATTR] (RFC 6154 §3).
+        case unknownUse
         /// A limit of `IMAPLimits`, by name.
         case limit(LimitName)
         case trailingData
@@ -28,16 +32,27 @@ public struct CommandParseError: Error, Sendable, Equatable {
             endOfCommand
     }
     public enum LimitName: String, Sendable, Equatable {
-        case tagBytes, searchDepth, searchKeys, setElements, listElements, partDepth, mailboxNameBytes
+        case tagBytes, searchDepth, searchKeys, setElements, listElements, fetchItems, partDepth, mailboxNameBytes
     }
     /// Known when the tag itself was well formed.
     public var tag: String?
     /// Octets into the command.
     public var offset: Int
     public var reason: Reason
-    public init(tag: String?, offset: Int, reason: Reason) {
+    /// The command is a SEARCH with RETURN (SAVE): when it is refused, `$` is emptied (RFC 5182 §2.1).
+    public var savesResult: Bool
+    public init(tag: String?, offset: Int, reason: Reason, savesResult: Bool = false) {
         self.tag = tag
         self.offset = offset
         self.reason = reason
+        self.savesResult = savesResult
+    }
+
+    /// Whether the command is well formed and cannot be done: NO, and no sign of a broken client.
+    public var isRefusal: Bool {
+        switch reason {
+        case .badCharset, .mailboxName, .unknownUse, .limit: true
+        default: false
+        }
     }
 }

@@ -6,6 +6,8 @@ public struct CommandParser: Sendable {
     public var limits: IMAPLimits
     /// Mailbox names are UTF-8 and not modified UTF-7: after ENABLE IMAP4rev2 (RFC 9051 §5.1) or UTF8=ACCEPT (RFC 6855 §3).
     public var acceptsUTF8: Bool
+    /// SEARCH may name a CHARSET: not after ENABLE UTF8=ACCEPT (RFC 6855 §3).
+    public var allowsCharset = true
     /// Decodes SEARCH texts in charsets other than US-ASCII and UTF-8; nil for a charset that is not known.
     public var decodeCharset: (@Sendable (_ charset: String, _ bytes: [UInt8]) -> String?)?
 

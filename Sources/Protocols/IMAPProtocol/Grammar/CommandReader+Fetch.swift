@@ -8,6 +8,7 @@ extension CommandReader {
         if peek() == 0x28 {
             var items: [FetchItem] = []
             try readList(isEmptyAllowed: false) { (reader) throws(CommandParseError) in
+                if items.count == reader.limits.fetchItems { throw reader.failure(.limit(.fetchItems)) }
                 items.append(try reader.readFetchItem())
             }
             command.items = items
@@ -20,7 +21,8 @@ extension CommandReader {
             let name = reader.readWord()
             if reader.word(name, is: "CHANGEDSINCE") {
                 try reader.readSpace()
-                command.changedSince = try reader.readNumber64(minimum: 1)
+                // 0 is no mod-sequence (RFC 7162 §7), but clients without one to remember send it, and mean "everything".
+                command.changedSince = try reader.readNumber64()
             } else if reader.word(name, is: "VANISHED") {
                 command.vanished = true
             } else {

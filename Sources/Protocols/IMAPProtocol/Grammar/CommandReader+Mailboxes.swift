@@ -46,6 +46,7 @@ extension CommandReader {
         try readSpace()
         let mailbox = try readMailbox()
         var use: [SpecialUseAttribute] = []
+        var unknown: Int?
         guard readIf(0x20) else { return .create(mailbox, use: use) }
         try readOpen()
         guard word(readWord(), is: "USE") else { throw failure(.unknownItem) }
@@ -53,14 +54,20 @@ extension CommandReader {
         try readList(isEmptyAllowed: true) { (reader) throws(CommandParseError) in
             let start = reader.index
             guard reader.readIf(0x5C) else { throw reader.failure(.unknownItem) }
-            let name = reader.readWord()
+            let name = try reader.readAtom()
             let match = SpecialUseAttribute.allCases.first { attribute in
                 attribute.rawValue.utf8.dropFirst().map(Octet.lowercased) == reader.bytes[name].map(Octet.lowercased)
             }
-            guard let match else { throw reader.failure(.unknownItem, at: start) }
-            if !use.contains(match) { use.append(match) }
+            if let match {
+                if !use.contains(match) { use.append(match) }
+            } else {
+                unknown = unknown ?? start
+            }
         }
         try readClose()
+        try expectEnd()
+        // Well formed, and not known here.
+        if let unknown { throw failure(.unknownUse, at: unknown) }
         return .create(mailbox, use: use)
     }
 

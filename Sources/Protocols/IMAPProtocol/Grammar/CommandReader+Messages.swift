@@ -100,6 +100,8 @@ extension CommandReader {
         message.isBinary = readIf(0x7E)
         if message.isUTF8, !message.isBinary { throw failure(.expected(.literal)) }
         try expect(0x7B, .literal)
+        // The framer takes `{}` for no literal, and would wait for no message.
+        guard Octet.isDigit(peek()) else { throw failure(.expected(.literal)) }
         // A number that does not fit is too large for every limit.
         message.length = readSaturatedNumber()
         message.isSynchronizing = !readIf(0x2B)

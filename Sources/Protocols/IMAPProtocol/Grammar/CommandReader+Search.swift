@@ -9,11 +9,13 @@ extension CommandReader {
         if word(name, is: "RETURN") {
             try readSpace()
             returns = try readSearchReturn()
+            savesResult = returns?.contains(.save) ?? false
             try readSpace()
             start = index
             name = readWord()
         }
         if word(name, is: "CHARSET") {
+            guard parser.allowsCharset else { throw failure(.charsetForbidden, at: start) }
             try readSpace()
             charset = try readCharset()
             try readSpace()

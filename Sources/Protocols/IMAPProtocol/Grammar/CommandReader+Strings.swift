@@ -108,7 +108,7 @@ extension CommandReader {
         let start = index
         let wire = try readAString()
         let name = withOctets(wire) { MailboxName(wire: $0, isUTF8: parser.acceptsUTF8) }
-        guard let name else { throw failure(.mailboxName, at: start) }
+        guard let name else { throw failure(reason(ofBadName: wire), at: start) }
         guard name.name.utf8.count <= limits.mailboxNameBytes else {
             throw failure(.limit(.mailboxNameBytes), at: start)
         }
@@ -118,8 +118,14 @@ extension CommandReader {
     /// A reference or pattern of LIST: decoded as a name is, but it may be empty and hold wildcards.
     func pattern(_ wire: StringOctets, at start: Int) throws(CommandParseError) -> String {
         let text = withOctets(wire) { MailboxName.decode($0, isUTF8: parser.acceptsUTF8) }
-        guard let text else { throw failure(.mailboxName, at: start) }
+        guard let text else { throw failure(reason(ofBadName: wire), at: start) }
         guard text.utf8.count <= limits.mailboxNameBytes else { throw failure(.limit(.mailboxNameBytes), at: start) }
         return text
+    }
+
+    /// A name that is UTF-8 and malformed is a syntax error (RFC 6855 §3); any other is one that no mailbox can have.
+    private func reason(ofBadName wire: StringOctets) -> CommandParseError.Reason {
+        let isText = withOctets(wire) { String(validating: $0, as: UTF8.self) != nil }
+        return parser.acceptsUTF8 && !isText ? .invalidUTF8 : .mailboxName
     }
 }

@@ -6,6 +6,8 @@ struct CommandReader {
     let parser: CommandParser
     var index = 0
     var tag: String?
+    /// Set by SEARCH, see `CommandParseError.savesResult`.
+    var savesResult = false
 
     var limits: IMAPLimits { parser.limits }
 
@@ -15,10 +17,10 @@ struct CommandReader {
     }
 
     func failure(_ reason: CommandParseError.Reason) -> CommandParseError {
-        CommandParseError(tag: tag, offset: index, reason: reason)
+        failure(reason, at: index)
     }
     func failure(_ reason: CommandParseError.Reason, at offset: Int) -> CommandParseError {
-        CommandParseError(tag: tag, offset: offset, reason: reason)
+        CommandParseError(tag: tag, offset: offset, reason: reason, savesResult: savesResult)
     }
 
     /// The next octet, NUL at the end: NUL stands in no rule.

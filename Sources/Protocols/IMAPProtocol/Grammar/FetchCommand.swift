@@ -54,6 +54,15 @@ public enum FetchItem: Sendable, Equatable {
         }
     }
 
+    /// Whether the answers to both are the same octets: PEEK makes no difference to them.
+    public func isAnswered(like other: FetchItem) -> Bool {
+        switch (self, other) {
+        case (.section(let one, let range, _), .section(let two, let otherRange, _)): one == two && range == otherRange
+        case (.binary(let one, let range, _), .binary(let two, let otherRange, _)): one == two && range == otherRange
+        default: self == other
+        }
+    }
+
     /// FAST, ALL and FULL (RFC 9051 §6.4.5).
     public static let fast: [FetchItem] = [.flags, .internalDate, .size]
     public static let all: [FetchItem] = [.flags, .internalDate, .size, .envelope]

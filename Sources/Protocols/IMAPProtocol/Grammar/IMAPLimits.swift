@@ -18,6 +18,8 @@ public struct IMAPLimits: Sendable, Equatable {
     public var setElements = 16_384
     /// Elements of any other list: flags, items, patterns, header names.
     public var listElements = 1_024
+    /// Items of one FETCH. Clients ask for a few; what they ask for is written for each message.
+    public var fetchItems = 128
     /// Levels of a part number in BODY[…].
     public var partDepth = 64
     /// Octets of a mailbox name in UTF-8.

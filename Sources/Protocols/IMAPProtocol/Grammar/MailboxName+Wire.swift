@@ -8,6 +8,7 @@ extension MailboxName {
     public init?(wire bytes: UnsafeRawBufferPointer, isUTF8: Bool) {
         guard let text = MailboxName.decode(bytes, isUTF8: isUTF8) else { return nil }
         self.init(text)
+        if isUTF8, !bytes.elementsEqual(name.utf8) { supplied = String(decoding: bytes, as: UTF8.self) }
     }
 
     /// From text. nil for a name that cannot be a mailbox's.
@@ -54,7 +55,9 @@ extension MailboxName {
     /// A hierarchy mark at the end of CREATE's name says that names below it will follow (RFC 9051 §6.3.4): without it.
     public var withoutTrailingDelimiter: MailboxName {
         guard name.utf8.count > 1, name.utf8.last == 0x2F else { return self }
-        return MailboxName(trusted: String(name.dropLast()))
+        var without = MailboxName(trusted: String(name.dropLast()))
+        without.supplied = supplied.map { String($0.dropLast()) }
+        return without
     }
 
     /// The name in modified UTF-7 (RFC 3501 §5.1.3).

@@ -78,6 +78,7 @@ extension ResponseWriter {
             switch error.reason {
             case .badCharset: (.no, .badCharset(["US-ASCII", "UTF-8"]))
             case .mailboxName: (.no, .cannot)
+            case .unknownUse: (.no, .useAttr)
             case .limit: (.no, .limit)
             default: (.bad, nil)
             }
@@ -121,6 +122,8 @@ extension CommandParseError {
             case .forbiddenOctet: "NUL, CR or LF inside a string"
             case .mailboxName: "not a mailbox name"
             case .badCharset: "charset not supported"
+            case .charsetForbidden: "no CHARSET after ENABLE UTF8=ACCEPT: texts are UTF-8"
+            case .unknownUse: "no such use of a mailbox is known here"
             case .limit(let name): "over the limit \(name.rawValue)"
             case .trailingData: "data behind the command"
             }

@@ -25,7 +25,7 @@ public struct IndexFacts: Sendable {
     }
 }
 
-/// What was computed at the door: decoded text of the usual fields.
+/// What was computed at the door: decoded text of the usual fields, of each the first one and as far as it is kept.
 public struct SummaryFacts: Sendable {
     public var subject: String
     public var from: String
@@ -36,9 +36,11 @@ public struct SummaryFacts: Sendable {
     public var messageID: String?
     public var sentDate: Instant?
     public var sentZoneMinutes: Int
+    /// Octets of a field's value of which the summary keeps the text; what is behind them is in the header only.
+    public var keptOctets: Int
     public init(
         subject: String, from: String, to: String, cc: String, bcc: String, messageID: String?, sentDate: Instant?,
-        sentZoneMinutes: Int
+        sentZoneMinutes: Int, keptOctets: Int = 16_384
     ) {
         self.subject = subject
         self.from = from
@@ -48,6 +50,7 @@ public struct SummaryFacts: Sendable {
         self.messageID = messageID
         self.sentDate = sentDate
         self.sentZoneMinutes = sentZoneMinutes
+        self.keptOctets = keptOctets
     }
 }
 
@@ -60,7 +63,12 @@ public struct HeaderFacts: Sendable {
 /// The text of the body's parts: transfer encodings taken off, charsets decoded, folded for comparison.
 public struct TextFacts: Sendable {
     public var parts: [FoldedText]
-    public init(parts: [FoldedText]) { self.parts = parts }
+    /// The MIME header fields of the parts, for TEXT: BODY does not look at them (RFC 9051 §6.4.4).
+    public var partHeaders: [FoldedText]
+    public init(parts: [FoldedText], partHeaders: [FoldedText] = []) {
+        self.parts = parts
+        self.partHeaders = partHeaders
+    }
 }
 
 /// What must be known of a message, from cheap to dear.

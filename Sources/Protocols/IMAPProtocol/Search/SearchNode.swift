@@ -1,9 +1,10 @@
 internal import MartletCore
 
 extension SearchProgram {
-    /// Fields that the summary holds.
-    enum SummaryField: Sendable {
-        case subject, from, to, cc, bcc, messageID
+    /// Fields that the summary holds, with their names.
+    enum SummaryField: String, Sendable, CaseIterable {
+        case subject, from, to, cc, bcc
+        case messageID = "message-id"
     }
 
     /// A key, resolved. Depth is bounded by the parser (`IMAPLimits.searchDepth`).
@@ -20,7 +21,9 @@ extension SearchProgram {
         case larger(UInt64)
         case smaller(UInt64)
         case modSeq(Int64)
+        /// SUBJECT, FROM, …: the envelope's field, which is the summary's unless that was cut.
         case summary(SummaryField, FoldedText)
+        /// HEADER: every field of the name.
         case header(name: String, FoldedText)
         case body(FoldedText)
         case text(FoldedText)
@@ -118,14 +121,12 @@ extension SearchProgram.Node {
         return 1 << UInt64(5 + index)
     }
 
-    /// Fields of the summary are not looked for in the header, except when only their being there is asked.
+    /// A message has one Message-ID, and clients look for it in whole mailboxes: the summary's is enough. Other fields may
+    /// stand in a header twice, and the summary has the first one only.
     private static func header(_ name: String, _ value: String) -> Self {
         let text = FoldedText(value)
-        let fields: [(String, SearchProgram.SummaryField)] = [
-            ("subject", .subject), ("from", .from), ("to", .to), ("cc", .cc), ("bcc", .bcc), ("message-id", .messageID),
-        ]
-        if !value.isEmpty, let field = fields.first(where: { ASCIICase.equal($0.0, name) }) {
-            return .summary(field.1, text)
+        if !value.isEmpty, ASCIICase.equal(name, SearchProgram.SummaryField.messageID.rawValue) {
+            return .summary(.messageID, text)
         }
         return .header(name: name, text)
     }
@@ -150,12 +151,20 @@ extension SearchProgram.Node {
             return Self.verdict(days.contains(CalendarDay(date, zoneMinutes: summary.sentZoneMinutes).number))
         case .summary(let field, let needle):
             guard let summary = facts.summary else { return .needs(.summary) }
-            return Self.verdict(FoldedText.text(summary.text(of: field), contains: needle))
-        case .header(let name, let needle):
+            if FoldedText.text(summary.text(of: field), contains: needle) { return .match }
+            guard summary.mayLack(field, messageSize: facts.index.size) else { return .noMatch }
             guard let header = facts.header else { return .needs(.header) }
-            return Self.verdict(
-                header.fields.contains { ASCIICase.equal($0.name, name) && FoldedText.text($0.value, contains: needle) }
-            )
+            return Self.verdict(header.has(field.rawValue, needle))
+        case .header(let name, let needle):
+            // What the summary has need not be read. That a field is there it does not say.
+            let field =
+                needle.isEmpty
+                ? nil : SearchProgram.SummaryField.allCases.first { ASCIICase.equal($0.rawValue, name) }
+            if let field, let summary = facts.summary, FoldedText.text(summary.text(of: field), contains: needle) {
+                return .match
+            }
+            if let header = facts.header { return Self.verdict(header.has(name, needle)) }
+            return .needs(field != nil && facts.summary == nil ? .summary : .header)
         case .body(let needle):
             guard let text = facts.text else { return .needs(.text) }
             return Self.verdict(text.parts.contains { $0.contains(needle) })
@@ -184,14 +193,19 @@ extension SearchProgram.Node {
         }
     }
 
-    /// TEXT: header or body (RFC 9051 §6.4.4). A field's name counts as well as its value.
+    /// TEXT: header, the parts' MIME headers, or body (RFC 9051 §6.4.4). A field's name counts as well as its value.
     private func evaluateText(_ needle: FoldedText, _ facts: SearchProgram.Facts) -> SearchVerdict {
         if let header = facts.header {
             if header.fields.contains(where: { FoldedText.text("\($0.name): \($0.value)", contains: needle) }) {
                 return .match
             }
         }
-        if let text = facts.text, text.parts.contains(where: { $0.contains(needle) }) { return .match }
+        if let text = facts.text,
+            text.parts.contains(where: { $0.contains(needle) })
+                || text.partHeaders.contains(where: { $0.contains(needle) })
+        {
+            return .match
+        }
         if facts.header == nil { return .needs(.header) }
         return facts.text == nil ? .needs(.text) : .noMatch
     }
@@ -211,7 +225,28 @@ extension SearchProgram.Node {
     private static func verdict(_ value: Bool) -> SearchVerdict { value ? .match : .noMatch }
 }
 
+extension HeaderFacts {
+    /// Whether `needle` stands in a field of this name.
+    func has(_ name: String, _ needle: FoldedText) -> Bool {
+        fields.contains { ASCIICase.equal($0.name, name) && FoldedText.text($0.value, contains: needle) }
+    }
+}
+
 extension SummaryFacts {
+    /// Whether the header's field may hold more than the summary's text.
+    ///
+    /// A field was cut at `keptOctets` before its encoded words were decoded. That leaves an eighth of them and more, except of
+    /// texts that nobody writes; and a message that is smaller was not cut at all.
+    func mayLack(_ field: SearchProgram.SummaryField, messageSize: Int) -> Bool {
+        switch field {
+        case .subject, .from, .to, .cc, .bcc:
+            messageSize > keptOctets && text(of: field).utf8.count >= keptOctets / 8
+        case .messageID:
+            // A field that holds no identifier in angle brackets is in no summary.
+            messageID == nil
+        }
+    }
+
     func text(of field: SearchProgram.SummaryField) -> String {
         switch field {
         case .subject: subject

@@ -25,7 +25,7 @@ public struct SearchProgram: Sendable {
     let root: Node
     /// The positions that can match at all: what sets at the top of the search leave. Others need not be looked at.
     public let candidates: PositionSet
-    /// The dearest facts that any message can need.
+    /// The dearest facts that messages need. One whose summary was cut can need its header where this is `.summary`.
     public let tier: SearchTier
 
     public init(_ key: SearchKey, in context: Context) {

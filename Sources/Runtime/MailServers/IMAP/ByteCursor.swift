@@ -1,25 +1,49 @@
 internal import MartletCore
 
-/// A place in a buffer of known size that is written forward. The caller has made sure that what it writes fits.
+/// A place in a buffer that is written forward. Nothing is ever written behind the buffer's end: what does not fit is left
+/// out, and `hasOverflowed` says so.
 struct ByteCursor {
     private(set) var at: UnsafeMutablePointer<UInt8>
+    private let end: UnsafeMutablePointer<UInt8>
+    /// Something did not fit: what was written since the last `mark` is not whole.
+    private(set) var hasOverflowed = false
 
-    init(_ start: UnsafeMutablePointer<UInt8>) { at = start }
+    init(_ start: UnsafeMutablePointer<UInt8>, capacity: Int) {
+        at = start
+        end = start + capacity
+    }
+
+    /// Forgets what was written behind `mark`, a former `at`.
+    mutating func rewind(to mark: UnsafeMutablePointer<UInt8>) {
+        at = mark
+        hasOverflowed = false
+    }
+
+    /// Whether so many octets more have room. After the first that have none nothing has.
+    @inline(__always)
+    private mutating func hasRoom(_ count: Int) -> Bool {
+        if !hasOverflowed, end - at >= count { return true }
+        hasOverflowed = true
+        return false
+    }
 
     @inline(__always)
     mutating func put(_ byte: UInt8) {
+        guard hasRoom(1) else { return }
         at.pointee = byte
         at += 1
     }
 
     @inline(__always)
     mutating func put(_ text: StaticString) {
+        guard hasRoom(text.utf8CodeUnitCount) else { return }
         at.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
         at += text.utf8CodeUnitCount
     }
 
     @inline(__always)
     mutating func put(_ bytes: [UInt8]) {
+        guard hasRoom(bytes.count) else { return }
         bytes.withUnsafeBufferPointer { source in
             guard let base = source.baseAddress else { return }
             at.update(from: base, count: source.count)
@@ -36,6 +60,7 @@ struct ByteCursor {
             digits += 1
             bound = bound &* 10
         }
+        guard hasRoom(digits) else { return }
         var rest = value
         var place = at + digits
         repeat {
@@ -68,6 +93,7 @@ struct ByteCursor {
     }
 
     private mutating func putDigits(_ value: Int, count: Int) {
+        guard hasRoom(count) else { return }
         var rest = value
         for place in stride(from: count - 1, through: 0, by: -1) {
             at[place] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)

@@ -4,6 +4,10 @@ internal import IMAPProtocol
 struct FlagNames {
     private let keywords: [String]
     private var others: [UInt64: [UInt8]] = [:]
+    /// Octets of `others`.
+    private var size = 0
+    /// Octets of lists that are kept: then they are made anew. Lists of many long keywords are as many as messages.
+    private static let maximumSize = 1 << 20
     /// The 32 sets of system flags.
     private static let system: [[UInt8]] = (0..<32).map { list($0, keywords: []) }
 
@@ -14,7 +18,12 @@ struct FlagNames {
         if mask < 32 { return FlagNames.system[Int(mask)] }
         if let known = others[mask] { return known }
         let made = FlagNames.list(mask, keywords: keywords)
+        if size > FlagNames.maximumSize {
+            others = [:]
+            size = 0
+        }
         others[mask] = made
+        size += made.count
         return made
     }
 

@@ -6,6 +6,7 @@ internal import MartletCore
 final class PendingAppend {
     let tag: String
     let mailbox: MailboxKey
+    let name: MailboxName
     var messages: [AppendedMessage] = []
     /// Octets of the messages that are complete.
     var size: UInt64 = 0
@@ -13,9 +14,10 @@ final class PendingAppend {
     var announced: AppendMessage
     var writer: any SpoolWriter
 
-    init(tag: String, mailbox: MailboxKey, announced: AppendMessage, writer: any SpoolWriter) {
+    init(tag: String, mailbox: MailboxKey, name: MailboxName, announced: AppendMessage, writer: any SpoolWriter) {
         self.tag = tag
         self.mailbox = mailbox
+        self.name = name
         self.announced = announced
         self.writer = writer
     }
@@ -65,7 +67,8 @@ extension IMAPConnection {
             let info = try await service.store.mailbox(named: name.name, of: account.id)
             let writer = try service.store.makeSpool()
             guard !isOver else { return writer.discard() }
-            mode = .appending(PendingAppend(tag: tag, mailbox: info.key, announced: message, writer: writer))
+            mode = .appending(
+                PendingAppend(tag: tag, mailbox: info.key, name: name, announced: message, writer: writer))
             framer.acceptMessage()
         } catch {
             framer.refuseMessage()
@@ -163,6 +166,7 @@ extension IMAPConnection {
         do throws(StoreError) {
             let result = try await service.store.append(append.messages, to: append.mailbox)
             append.messages = []
+            tellNormalised(append.name)
             await synchronise(announcesExpunges: true)
             completed(append.tag, "APPEND", .appendUID(uidValidity: result.uidValidity, uids: result.uids))
         } catch {

@@ -74,7 +74,7 @@ extension IMAPConnection {
     }
 
     private func identify(tag: String) {
-        var fields = [IDField(name: "name", value: service.configuration.serverName)]
+        var fields = [IDField(name: "name", value: IMAPServerConfiguration.productName)]
         if !service.configuration.version.isEmpty {
             fields.append(IDField(name: "version", value: service.configuration.version))
         }

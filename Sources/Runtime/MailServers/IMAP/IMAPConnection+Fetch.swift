@@ -7,6 +7,8 @@ extension IMAPConnection {
     func fetch(_ command: FetchCommand, tag: String) async {
         guard let key = selected?.key else { return }
         let name = command.uid ? "UID FETCH" : "FETCH"
+        // Modifications that the client has been told of by the answer.
+        var known: [UInt32: ModSeq] = [:]
         do throws(StoreError) {
             try await loadUIDs()
             guard let set = selected?.positions(of: command.set, areUIDs: command.uid) else {
@@ -17,24 +19,25 @@ extension IMAPConnection {
             var targets = FetchTargets(set, viewUIDs: uids, index: index, isSame: view.isSame(as: index))
             if let since = command.changedSince { targets.filter { UInt64(clamping: index.modSeqs[$0]) > since } }
 
-            let known: [UInt32: ModSeq]
-            if let items = IndexFetch.items(FetchPlan.items(command), isUID: command.uid) {
+            let plan = FetchPlan(command)
+            var refusesEncoding = false
+            if let items = IndexFetch.items(plan.items) {
                 await fetchFromIndex(IndexFetch(items: items, targets: targets, index: index))
-                known = [:]
             } else {
-                guard let told = try await fetchMessages(FetchPlan(command), targets, index, view, tag: tag) else {
-                    return
-                }
-                known = told
+                refusesEncoding = try await fetchMessages(plan, targets, index, view, &known)
             }
             guard !isOver else { return }
             await synchronise(announcesExpunges: command.uid, known: known)
-            if targets.missing > 0, !command.uid {
+            if refusesEncoding {
+                reply(tag, .no, .unknownCTE, "The transfer encoding of a part is not known")
+            } else if targets.missing > 0, !command.uid {
                 reply(tag, .no, .expungeIssued, "Some messages are gone")
             } else {
                 completed(tag, name)
             }
         } catch {
+            // \Seen may be set where nothing was answered.
+            await synchronise(announcesExpunges: command.uid, known: known)
             fail(tag, error)
         }
     }
@@ -52,12 +55,13 @@ extension IMAPConnection {
     }
 
     /// FETCH of items that need more than the index.
-    /// - Returns: the modifications that the client has been told of; nil when the command is answered.
+    /// - Parameter known: gets the modifications that the client has been told of.
+    /// - Returns: whether messages were left out because a part's transfer encoding is not known.
     private func fetchMessages(
-        _ plan: FetchPlan, _ targets: FetchTargets, _ index: MailboxIndex, _ view: SelectedMailbox, tag: String
-    ) async throws(StoreError) -> [UInt32: ModSeq]? {
+        _ plan: FetchPlan, _ targets: FetchTargets, _ index: MailboxIndex, _ view: SelectedMailbox,
+        _ known: inout [UInt32: ModSeq]
+    ) async throws(StoreError) -> Bool {
         let seen = plan.setsSeen && !view.isReadOnly ? try await setSeen(targets, index, view) : nil
-        var known: [UInt32: ModSeq] = [:]
         var refusesEncoding = false
         var number = 0
         while number < targets.count, !isOver {
@@ -71,11 +75,8 @@ extension IMAPConnection {
             while number < end, !isOver {
                 let (sequence, place) = targets[number]
                 number += 1
-                var entry = index[place]
-                if let changed = seen?[entry.uid] {
-                    entry = changed
-                    known[entry.uid] = changed.modSeq
-                }
+                let seenEntry = seen?.entries[index.uids[place]]
+                let entry = seenEntry ?? index[place]
                 var summary: StoredSummary?
                 if plan.needsSummary {
                     while nextSummary < summaries.count, summaries[nextSummary].uid < entry.uid { nextSummary += 1 }
@@ -84,56 +85,56 @@ extension IMAPConnection {
                     summary = summaries[nextSummary].summary
                 }
                 let response = FetchResponse(
-                    sequence: sequence, entry: entry, summary: summary, keywords: index.keywords,
-                    tellsFlags: seen?[entry.uid] != nil)
+                    sequence: sequence, entry: entry, summary: summary,
+                    keywords: seenEntry == nil ? index.keywords : seen?.change.keywords ?? [],
+                    tellsFlags: seenEntry != nil)
                 switch try await write(response, plan, in: view.key) {
-                case .done: break
+                case .done: if seenEntry != nil { known[entry.uid] = entry.modSeq }
                 case .unknownEncoding: refusesEncoding = true
-                case .brokenOff: return nil
+                case .brokenOff: return false
                 }
                 if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
             }
         }
-        guard refusesEncoding else { return known }
-        await synchronise(announcesExpunges: false, known: known)
-        reply(tag, .no, .unknownCTE, "The transfer encoding of a part is not known")
-        return nil
+        // All that was changed has been told.
+        if let seen, !refusesEncoding { _ = selected?.skip(seen.change) }
+        return refusesEncoding
     }
 
-    /// Sets \Seen where it is not set, in one step for the whole command.
-    /// - Returns: the messages that changed, by UID.
+    /// What got \Seen by this FETCH.
+    private struct SeenMessages {
+        let change: FlagChangeResult
+        let entries: [UInt32: MessageEntry]
+
+        init(_ change: FlagChangeResult) {
+            self.change = change
+            entries = Dictionary(change.messages.map { ($0.uid, $0) }, uniquingKeysWith: { $1 })
+        }
+    }
+
+    /// Sets \Seen where it is not set, in one step for the whole command. Nil when it is set everywhere.
     private func setSeen(
         _ targets: FetchTargets, _ index: MailboxIndex, _ view: SelectedMailbox
-    ) async throws(StoreError) -> [UInt32: MessageEntry]? {
+    ) async throws(StoreError) -> SeenMessages? {
         var unseen: [UInt32] = []
         for number in 0..<targets.count {
             let place = targets[number].place
             if index.flags[place] & Flags.seen.rawValue == 0 { unseen.append(index.uids[place]) }
         }
         guard !unseen.isEmpty else { return nil }
-        let result = try await service.store.changeFlags(
-            in: view.key, uids: unseen, .add(NamedFlags(system: .seen)), unchangedSince: nil)
-        _ = selected?.skip(to: result.highestModSeq, keywords: result.keywords)
-        var changed: [UInt32: MessageEntry] = [:]
-        for entry in result.messages { changed[entry.uid] = entry }
-        return changed
+        return SeenMessages(
+            try await service.store.changeFlags(
+                in: view.key, uids: unseen, .add(NamedFlags(system: .seen)), unchangedSince: nil))
     }
 }
 
 /// What the items of a FETCH need.
 struct FetchPlan {
+    /// Each once: what is asked for twice is answered once.
     let items: [FetchItem]
     let needsSummary: Bool
     let needsMessage: Bool
     let setsSeen: Bool
-
-    /// The items, with UID first for UID FETCH and MODSEQ added for CHANGEDSINCE (RFC 7162 §3.1.4.1).
-    static func items(_ command: FetchCommand) -> [FetchItem] {
-        var items = command.items
-        if command.uid, !items.contains(.uid) { items.insert(.uid, at: 0) }
-        if command.changedSince != nil, !items.contains(.modSeq) { items.append(.modSeq) }
-        return items
-    }
 
     init(_ command: FetchCommand) {
         items = FetchPlan.items(command)
@@ -148,6 +149,16 @@ struct FetchPlan {
         }
         self.needsSummary = needsSummary
         self.needsMessage = needsMessage
-        setsSeen = items.contains { $0.setsSeen }
+        setsSeen = command.items.contains { $0.setsSeen }
+    }
+
+    /// The items, with UID first for UID FETCH and MODSEQ added for CHANGEDSINCE (RFC 7162 §3.1.4.1). At most
+    /// `IMAPLimits.fetchItems` and two, so that comparing all with all is cheap.
+    private static func items(_ command: FetchCommand) -> [FetchItem] {
+        var items: [FetchItem] = []
+        if command.uid, !command.items.contains(.uid) { items.append(.uid) }
+        for item in command.items where !items.contains(where: { $0.isAnswered(like: item) }) { items.append(item) }
+        if command.changedSince != nil, !items.contains(.modSeq) { items.append(.modSeq) }
+        return items
     }
 }

@@ -22,46 +22,60 @@ extension IMAPConnection {
         case brokenOff
     }
 
-    /// A content that is about to be written.
-    private enum Prepared {
-        case none
-        case content(OpenMessage.Content, range: Range<Int>, origin: UInt64?)
-    }
-
+    /// Writes a message's response. One item is looked for, decoded and written after the other, and what has gathered goes out
+    /// between them: the memory that it takes is a message's and not that of all items together.
     func write(_ response: FetchResponse, _ plan: FetchPlan, in key: MailboxKey) async throws(StoreError) -> FetchEnd {
         var message: OpenMessage?
-        var prepared: [Prepared] = []
         if plan.needsMessage {
-            let uid = response.entry.uid
-            let reader: any MessageReading
-            do throws(StoreError) {
-                reader = try await service.store.message(in: key, uid: uid)
-            } catch {
-                // Gone since the index was read: as if it had gone before.
-                if error == .noSuchMessage { return .done }
-                throw error
-            }
-            var opened = OpenMessage(
-                uid: uid, reader: reader, structure: lastStructure?.uid == uid ? lastStructure?.structure : nil)
-            for item in plan.items {
-                guard let content = try await prepare(item, &opened) else { return .unknownEncoding }
-                prepared.append(content)
-            }
-            // Worth keeping while it is small: the next command is likely to ask for another part.
-            if let structure = opened.structure, structure.partCount <= 32, lastStructure?.uid != uid {
-                lastStructure = CachedStructure(uid: uid, structure: structure)
-            }
+            guard let opened = try await open(response.entry.uid, in: key) else { return .done }
             message = opened
+            for item in plan.items {
+                guard let part = item.binaryPart else { continue }
+                guard try await message?.isDecodable(part) != false else { return .unknownEncoding }
+            }
         }
+        let start = out.bytes.count
+        let flushesBefore = flushes
+        do throws(StoreError) {
+            try await write(response, plan, &message)
+        } catch {
+            guard flushes == flushesBefore, !isOver else {
+                // The client has been promised octets that are not there: there is no other way to say so.
+                reportDamage(error)
+                breakOff()
+                return .brokenOff
+            }
+            out.bytes.removeSubrange(start...)
+            throw error
+        }
+        // Worth keeping while it is small: the next command is likely to ask for another part.
+        if let message, let structure = message.structure, structure.partCount <= 32, lastStructure?.uid != message.uid
+        {
+            lastStructure = CachedStructure(uid: message.uid, structure: structure)
+        }
+        return isOver ? .brokenOff : .done
+    }
 
+    /// Nil: gone since the index was read, as if it had gone before.
+    private func open(_ uid: UInt32, in key: MailboxKey) async throws(StoreError) -> OpenMessage? {
+        do throws(StoreError) {
+            return OpenMessage(
+                uid: uid, reader: try await service.store.message(in: key, uid: uid),
+                structure: lastStructure?.uid == uid ? lastStructure?.structure : nil)
+        } catch {
+            if error == .noSuchMessage { return nil }
+            throw error
+        }
+    }
+
+    private func write(
+        _ response: FetchResponse, _ plan: FetchPlan, _ message: inout OpenMessage?
+    ) async throws(StoreError) {
         out.beginFetch(UInt32(clamping: response.sequence))
-        var hasFlags = false
-        for (number, item) in plan.items.enumerated() {
+        for item in plan.items {
             switch item {
             case .uid: out.fetchUID(response.entry.uid)
-            case .flags:
-                hasFlags = true
-                out.fetchFlags(response.entry.flags.rawValue, keywords: response.keywords)
+            case .flags: out.fetchFlags(response.entry.flags.rawValue, keywords: response.keywords)
             case .internalDate: out.fetchInternalDate(response.entry.internalDate)
             case .size: out.fetchSize(response.entry.size)
             case .modSeq: out.fetchModSeq(UInt64(clamping: response.entry.modSeq.value))
@@ -69,131 +83,115 @@ extension IMAPConnection {
             case .body: if let summary = response.summary { out.fetchBody(structure: summary.bodyStructure) }
             case .bodyStructure: if let summary = response.summary { out.fetchBodyStructure(summary.bodyStructure) }
             case .section, .binary, .binarySize, .rfc822, .rfc822Header, .rfc822Text:
-                guard var opened = message, case .content(let content, let range, let origin) = prepared[number] else {
-                    continue
-                }
-                guard await writeContent(item, content, range, origin, &opened) else { return .brokenOff }
+                guard var opened = message.take() else { continue }
+                try await writeContent(item, &opened)
                 message = opened
             case .emailID, .threadID, .saveDate, .preview: break
             }
+            if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
+            if isOver { return }
         }
-        if response.tellsFlags, !hasFlags {
-            out.fetchFlags(response.entry.flags.rawValue, keywords: response.keywords)
+        if response.tellsFlags {
+            if !plan.items.contains(.flags) {
+                out.fetchFlags(response.entry.flags.rawValue, keywords: response.keywords)
+            }
+            // The change raised the MODSEQ, which is told with it (RFC 7162 §3.1).
             if session.announcesModSeq, !plan.items.contains(.modSeq) {
                 out.fetchModSeq(UInt64(clamping: response.entry.modSeq.value))
             }
         }
         out.endFetch()
-        return .done
     }
 
-    /// Finds an item's octets. nil: they cannot be decoded.
-    private func prepare(_ item: FetchItem, _ message: inout OpenMessage) async throws(StoreError) -> Prepared? {
+    /// Finds an item's octets and writes them.
+    private func writeContent(_ item: FetchItem, _ message: inout OpenMessage) async throws(StoreError) {
         let content: OpenMessage.Content
         var partial: PartialRange?
         switch item {
         case .section(let section, let range, _):
             content = try await message.content(of: section)
             partial = range
-        case .rfc822: content = try await message.content(of: SectionSpecifier())
         case .rfc822Header: content = try await message.content(of: SectionSpecifier(text: .header))
         case .rfc822Text: content = try await message.content(of: SectionSpecifier(text: .text))
         case .binary(let part, let range, _):
             content = try await message.decodedPart(part)
             partial = range
         case .binarySize(let part): content = try await message.decodedPart(part)
-        default: return Prepared.none
+        default: content = try await message.content(of: SectionSpecifier())
         }
-        let size: Int
-        switch content {
-        case .range(let range): size = range.count
-        case .bytes(let bytes): size = bytes.count
-        case .absent: size = 0
-        case .unknownEncoding: return nil
-        }
-        return .content(content, range: partial?.range(inSize: size) ?? 0..<size, origin: partial?.offset)
-    }
-
-    /// Returns false when the connection had to be broken off.
-    private func writeContent(
-        _ item: FetchItem, _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?,
-        _ message: inout OpenMessage
-    ) async -> Bool {
+        let size = content.size
+        let range = partial?.range(inSize: size) ?? 0..<size
         switch (item, content) {
         case (.binarySize(let part), _):
-            out.fetchBinarySize(part: part, size: range.count)
-            return true
+            return out.fetchBinarySize(part: part, size: size)
         case (.section(let section, _, _), .absent):
-            out.fetchSection(section, origin: origin, nil)
-            return true
+            return out.fetchSection(section, origin: partial?.offset, nil)
         case (.binary(let part, _, _), .absent):
-            out.fetchBinaryNIL(part: part)
-            return true
-        case (.section(let section, _, _), _): out.fetchSectionHead(section, origin: origin, length: range.count)
+            return out.fetchBinaryNIL(part: part)
         case (.binary(let part, _, _), _):
-            return await writeBinary(part, content, range, origin, &message)
-        default: out.fetchRFC822Head(item, length: range.count)
+            return try await writeBinary(part, content.part(range), origin: partial?.offset, &message)
+        case (.section(let section, _, _), _):
+            out.fetchSectionHead(section, origin: partial?.offset, length: range.count)
+        default:
+            out.fetchRFC822Head(item, length: range.count)
         }
-        switch content {
-        case .bytes(let bytes):
-            bytes.withUnsafeBytes { out.body(UnsafeRawBufferPointer(rebasing: $0[range])) }
-            return true
-        case .range(let whole):
-            return await writePieces(
-                whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound, &message)
-        case .absent, .unknownEncoding: return true
+        switch content.part(range) {
+        case .bytes(let bytes): await writePieces(of: bytes, isBinary: false)
+        case .range(let range): try await writePieces(range, &message)
+        case .absent, .unknownEncoding: break
         }
     }
 
     /// BINARY says at its beginning whether there is a NUL, so it is looked at whole first.
     private func writeBinary(
-        _ part: [UInt32], _ content: OpenMessage.Content, _ range: Range<Int>, _ origin: UInt64?,
-        _ message: inout OpenMessage
-    ) async -> Bool {
-        let bytes: [UInt8]
-        switch content {
-        case .bytes(let decoded): bytes = Array(decoded[range])
-        case .range(let whole):
-            do throws(StoreError) {
-                bytes = try await message.read(
-                    whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound)
-            } catch {
-                reportDamage(error)
-                breakOff()
-                return false
+        _ part: [UInt32], _ content: OpenMessage.Content, origin: UInt64?, _ message: inout OpenMessage
+    ) async throws(StoreError) {
+        let bytes: ArraySlice<UInt8> =
+            switch content {
+            case .bytes(let decoded): decoded
+            case .range(let range): try await message.read(range)[...]
+            case .absent, .unknownEncoding: []
             }
-        case .absent, .unknownEncoding: bytes = []
+        out.fetchBinaryHead(part: part, origin: origin, length: bytes.count, hasNUL: bytes.contains(0))
+        await writePieces(of: bytes, isBinary: true)
+    }
+
+    /// Octets that are in memory, a bounded piece at a time.
+    private func writePieces(of bytes: ArraySlice<UInt8>, isBinary: Bool) async {
+        var offset = bytes.startIndex
+        while offset < bytes.endIndex, !isOver {
+            let piece = bytes[offset..<min(bytes.endIndex, offset + IMAPConnection.pieceBytes)]
+            if isBinary { out.bytes.append(contentsOf: piece) } else { piece.withUnsafeBytes { out.body($0) } }
+            offset = piece.endIndex
+            if out.bytes.count >= IMAPConnection.pieceBytes { await drain() }
         }
-        let hasNUL = bytes.contains(0)
-        out.fetchBinaryHead(part: part, origin: origin, length: bytes.count, hasNUL: hasNUL)
-        out.bytes.append(contentsOf: bytes)
-        return true
     }
 
     /// Octets of the message, a bounded piece at a time.
-    private func writePieces(_ range: Range<Int>, _ message: inout OpenMessage) async -> Bool {
+    private func writePieces(_ range: Range<Int>, _ message: inout OpenMessage) async throws(StoreError) {
         var offset = range.lowerBound
-        while offset < range.upperBound {
+        while offset < range.upperBound, !isOver {
             let end = min(range.upperBound, offset + IMAPConnection.pieceBytes)
-            do throws(StoreError) {
-                let piece = try await message.read(offset..<end)
-                guard piece.count == end - offset else { throw .corrupt(reason: "a message is shorter than its size") }
-                piece.withUnsafeBytes { out.body($0) }
-            } catch {
-                // The client has been promised octets that are not there: there is no other way to say so.
-                reportDamage(error)
-                breakOff()
-                return false
-            }
+            let piece = try await message.read(offset..<end)
+            guard piece.count == end - offset else { throw .corrupt(reason: "a message is shorter than its size") }
+            piece.withUnsafeBytes { out.body($0) }
             offset = end
             if out.bytes.count >= IMAPConnection.pieceBytes { await drain() }
-            if isOver { return false }
         }
-        return true
     }
 
     private func reportDamage(_ error: StoreError) {
         service.logger.error(
             "a message could not be read", metadata: ["reason": "\(error)", "connection": "\(connection.number)"])
+    }
+}
+
+extension FetchItem {
+    /// The part whose transfer encoding has to be taken off for the item.
+    fileprivate var binaryPart: [UInt32]? {
+        switch self {
+        case .binary(let part, _, _), .binarySize(let part): part
+        default: nil
+        }
     }
 }

@@ -13,8 +13,8 @@ extension IMAPConnection {
             let tree = try await mailboxTree(account)
             for entry in tree.entries(for: command) {
                 out.list(
-                    entry.attributes(isRev2: !session.announcesRecent), uses: entry.uses, name: entry.name,
-                    childInfo: entry.hasMatchingChildren ? ["SUBSCRIBED"] : [])
+                    entry.attributes(knowsNonExistent: !session.announcesRecent || command.isExtended),
+                    uses: entry.uses, name: entry.name, childInfo: entry.childInfo)
                 if let items = command.status, let info = entry.info { writeStatus(info, items) }
                 if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
             }
@@ -31,7 +31,7 @@ extension IMAPConnection {
             return completed(tag, "LSUB")
         }
         do throws(StoreError) {
-            for (name, isSubscribed) in try await mailboxTree(account).subscribed(reference + pattern) {
+            for (name, isSubscribed) in try await mailboxTree(account).subscribed(reference: reference, pattern) {
                 out.lsub(isSubscribed ? [] : .noSelect, name: name)
             }
             await synchronise(announcesExpunges: true)

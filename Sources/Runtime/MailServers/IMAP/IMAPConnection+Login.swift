@@ -93,6 +93,7 @@ extension IMAPConnection {
         let hadCondStore = session.announcesModSeq
         out.enabled(session.enable(names))
         parser.acceptsUTF8 = session.usesUTF8
+        parser.allowsCharset = !session.enabled.contains(.utf8Accept)
         out.usesUTF8 = session.usesUTF8
         if session.announcesModSeq, !hadCondStore { tellHighestModSeq() }
         completed(tag, "ENABLE")

@@ -11,9 +11,10 @@ extension IMAPConnection {
             specialUse = SpecialUse(rawValue: wanted.rawValue)
             guard specialUse != nil else { return reply(tag, .no, .useAttr, "\(wanted.rawValue) is not known here") }
         }
-        let plain = name.withoutTrailingDelimiter.name
+        let name = name.withoutTrailingDelimiter
         do throws(StoreError) {
-            _ = try await service.store.createMailbox(named: plain, of: account, use: specialUse)
+            _ = try await service.store.createMailbox(named: name.name, of: account, use: specialUse)
+            tellNormalised(name)
             await synchronise(announcesExpunges: true)
             completed(tag, "CREATE")
         } catch {
@@ -30,6 +31,7 @@ extension IMAPConnection {
                 leaveMailbox()
                 out.untagged(.ok, .closed, "The mailbox is deleted")
             }
+            tellNormalised(name, attributes: .nonExistent)
             await synchronise(announcesExpunges: true)
             completed(tag, "DELETE")
         } catch {
@@ -38,8 +40,13 @@ extension IMAPConnection {
     }
 
     func rename(_ old: MailboxName, to new: MailboxName, tag: String, account: AccountID) async {
+        let new = new.withoutTrailingDelimiter
         do throws(StoreError) {
-            try await service.store.renameMailbox(named: old.name, to: new.withoutTrailingDelimiter.name, of: account)
+            try await service.store.renameMailbox(named: old.name, to: new.name, of: account)
+            // Whichever was normalised: the new name, with the old one as the client wrote it (RFC 9051 §6.3.6).
+            if !session.announcesRecent, old.supplied ?? new.supplied != nil {
+                out.list([], name: new.name, oldName: old.supplied ?? old.name)
+            }
             await synchronise(announcesExpunges: true)
             completed(tag, "RENAME")
         } catch {
@@ -55,6 +62,13 @@ extension IMAPConnection {
         } catch {
             fail(tag, error)
         }
+    }
+
+    /// Tells a client of IMAP4rev2 the mailbox's own name when it wrote another form of it (RFC 9051 §6.3.2, §6.3.4, §6.3.5,
+    /// §6.3.12).
+    func tellNormalised(_ name: MailboxName, attributes: ListAttributes = []) {
+        guard !session.announcesRecent, let supplied = name.supplied else { return }
+        out.list(attributes, name: name.name, oldName: supplied)
     }
 
     // MARK: STATUS

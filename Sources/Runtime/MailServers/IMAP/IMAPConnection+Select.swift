@@ -23,7 +23,7 @@ extension IMAPConnection {
         writeFlags(keywords: info.keywords, isReadOnly: isReadOnly)
         out.exists(info.messages)
         // RFC 3501 has RECENT here; Docs/decisions/0004-recent.md says why it is 0. rev2 has neither (RFC 9051 App. E).
-        if session.announcesRecent { out.recent(0) } else { out.list([], name: info.name) }
+        if session.announcesRecent { out.recent(0) } else { out.list([], name: info.name, oldName: name.supplied) }
         out.untagged(.ok, .uidValidity(info.uidValidity), "UIDs are valid")
         out.untagged(.ok, .uidNext(info.uidNext), "Next UID")
         out.untagged(.ok, .highestModSeq(UInt64(clamping: info.highestModSeq.value)), "Highest")
@@ -32,10 +32,11 @@ extension IMAPConnection {
 
     private func writeFlags(keywords: [String], isReadOnly: Bool) {
         out.flags(keywords: keywords)
+        // `\*` even when all places are taken: one that no message uses is given to a new keyword.
         let permanent: ResponseCode =
             isReadOnly
             ? .permanentFlags([], keywords: [], allowsNewKeywords: false)
-            : .permanentFlags(.all, keywords: keywords, allowsNewKeywords: keywords.count < Flags.maximumKeywords)
+            : .permanentFlags(.all, keywords: keywords, allowsNewKeywords: true)
         out.untagged(.ok, permanent, "Flags that are kept")
     }
 

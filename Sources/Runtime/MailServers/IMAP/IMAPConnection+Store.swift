@@ -52,14 +52,16 @@ extension IMAPConnection {
                 highestModSeq: view.synced, uidNext: view.knownUIDNext, messages: view.count, keywords: result.keywords)
             await announce(changes, announcesExpunges: false)
         }
-        if !isSilent || session.announcesModSeq {
-            for entry in result.messages {
-                guard let number = selected?.sequenceNumber(of: entry.uid) else { continue }
-                writeChange(number, entry, includesFlags: !isSilent, keywords: result.keywords)
-                if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
-            }
+        for (entry, previous) in zip(result.messages, result.previousModSeqs) {
+            // Somebody else has changed flags that the client has not been told of: .SILENT is about its own change only
+            // (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
+            let isNews = previous > before.synced
+            guard !isSilent || session.announcesModSeq || isNews else { continue }
+            guard let number = selected?.sequenceNumber(of: entry.uid) else { continue }
+            writeChange(number, entry, includesFlags: !isSilent || isNews, keywords: result.keywords)
+            if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
         }
-        if selected?.skip(to: result.highestModSeq, keywords: result.keywords) == true { return [:] }
+        if selected?.skip(result) == true { return [:] }
         var known: [UInt32: ModSeq] = [:]
         for entry in result.messages { known[entry.uid] = entry.modSeq }
         return known
@@ -111,8 +113,8 @@ extension IMAPConnection {
                 wanted = uids
             }
             let result = try await service.store.expunge(in: view.key, uids: wanted)
-            if let view = selected, result.highestModSeq.value == view.synced.value &+ 1 {
-                // Nothing else has happened: the store need not be asked what.
+            if let view = selected, !result.uids.isEmpty, result.highestModSeq.value == view.synced.value &+ 1 {
+                // The next modification is our own, so nothing else has happened: the store need not be asked what.
                 let changes = MailboxChanges(
                     highestModSeq: result.highestModSeq, uidNext: view.knownUIDNext,
                     messages: view.count - result.uids.count,

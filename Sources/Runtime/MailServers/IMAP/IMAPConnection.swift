@@ -32,6 +32,8 @@ public actor IMAPConnection: ConnectionSession {
     var session: IMAPSession
     /// The answer that is being written.
     var out = ResponseWriter()
+    /// How often `out` was handed over: what was written since the last time can still be taken back.
+    private(set) var flushes = 0
     /// The structure of the last message whose parts were asked for: clients fetch them one by one.
     var lastStructure: CachedStructure?
 
@@ -200,8 +202,9 @@ public actor IMAPConnection: ConnectionSession {
 
     private func refuse(_ error: CommandParseError) {
         out.answer(error)
-        // What is well formed and cannot be done is no sign of a broken client.
-        if error.reason != .mailboxName, error.reason != .badCharset { countBadCommand() }
+        // RFC 5182 §2.1: a SEARCH that is answered with NO leaves nothing behind `$`.
+        if error.savesResult, error.isRefusal { selected?.savedResult = [] }
+        if !error.isRefusal { countBadCommand() }
     }
 
     func countBadCommand() {
@@ -228,6 +231,7 @@ public actor IMAPConnection: ConnectionSession {
         guard !out.isEmpty else { return }
         connection.write(out.bytes)
         out.removeAll(keepingUpTo: 2_048)
+        flushes &+= 1
     }
 
     /// Hands over what was written and waits until the peer has taken most of it.

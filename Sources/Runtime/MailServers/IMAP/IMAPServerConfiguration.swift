@@ -2,8 +2,10 @@ public import IMAPProtocol
 
 /// What an operator may set of the IMAP service. All have defaults.
 public struct IMAPServerConfiguration: Sendable {
-    /// The name in greeting and ID.
-    public var serverName = "Martlet"
+    /// The name of the program for ID (RFC 2971 §3.3): not the host's.
+    public static let productName = "Martlet"
+    /// The name in the greeting.
+    public var serverName = productName
     /// For ID (RFC 2971); empty: not told.
     public var version = ""
     /// Bounds of commands and literals.

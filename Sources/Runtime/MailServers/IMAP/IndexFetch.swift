@@ -11,6 +11,17 @@ struct IndexFetch {
         case internalDate
         case size
         case modSeq
+
+        /// Octets of the item at its longest with the space before it; of FLAGS without the list.
+        var longest: Int {
+            switch self {
+            case .uid: " UID 4294967295".utf8.count
+            case .flags: " FLAGS ".utf8.count
+            case .internalDate: " INTERNALDATE \"24-Nov-2026 12:00:00 +0000\"".utf8.count
+            case .size: " RFC822.SIZE 4294967295".utf8.count
+            case .modSeq: " MODSEQ (18446744073709551615)".utf8.count
+            }
+        }
     }
 
     private let items: [Item]
@@ -18,15 +29,18 @@ struct IndexFetch {
     private let index: MailboxIndex
     private var names: FlagNames
     private var next = 0
+    private let tellsFlags: Bool
+    /// Octets of one response at its longest, without its list of flags.
+    private let longestResponse: Int
 
-    /// Octets of one response without its flags: numbers of at most 20 digits, names, a date.
-    private static let longestResponse = 192
     private static let pieceBytes = 65_536
+    /// Octets that a list of flags is reckoned with beforehand; longer ones are fewer to a piece.
+    private static let usualFlags = 64
 
     /// nil when an item needs more than the index.
-    static func items(_ items: [FetchItem], isUID: Bool) -> [Item]? {
+    /// - Parameter items: each once, as `FetchPlan` gives them.
+    static func items(_ items: [FetchItem]) -> [Item]? {
         var result: [Item] = []
-        if isUID, !items.contains(.uid) { result.append(.uid) }
         for item in items {
             switch item {
             case .uid: result.append(.uid)
@@ -37,8 +51,7 @@ struct IndexFetch {
             default: return nil
             }
         }
-        // Each item once is what `longestResponse` counts on.
-        return result.count <= 6 ? result : nil
+        return result
     }
 
     init(items: [Item], targets: FetchTargets, index: MailboxIndex) {
@@ -46,25 +59,37 @@ struct IndexFetch {
         self.targets = targets
         self.index = index
         names = FlagNames(keywords: index.keywords)
+        tellsFlags = items.contains { if case .flags = $0 { true } else { false } }
+        longestResponse = items.reduce("* 4294967295 FETCH ()\r\n".utf8.count) { $0 + $1.longest }
     }
 
-    /// The next piece of the answer; nil when all is written.
+    /// The next piece of the answer: at least one response. nil when all is written.
     mutating func nextPiece() -> [UInt8]? {
         guard next < targets.count else { return nil }
-        let left = targets.count - next
-        var room = min(IndexFetch.pieceBytes, IndexFetch.longestResponse + left * 96)
-        if items.contains(where: { if case .flags = $0 { true } else { false } }) {
-            room = max(room, IndexFetch.longestResponse + names.list(index.flags[targets[next].place]).count)
+        let usual = longestResponse + (tellsFlags ? IndexFetch.usualFlags : 0)
+        var room = min(IndexFetch.pieceBytes, usual * (targets.count - next))
+        while true {
+            let first = next
+            let piece = write(room: room)
+            if next > first { return piece }
+            // Not one response had room. Each ends, so that some room is enough.
+            room *= 2
         }
-        return [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+    }
+
+    /// Writes as many responses as have room, and none in part.
+    private mutating func write(room: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
             guard let base = buffer.baseAddress else { return }
-            let end = base + room
-            var cursor = ByteCursor(base)
+            var cursor = ByteCursor(base, capacity: buffer.count)
             while next < targets.count {
                 let (sequence, place) = targets[next]
-                let flags = names.list(index.flags[place])
-                guard end - cursor.at >= IndexFetch.longestResponse + flags.count else { break }
-                write(sequence, place, flags, to: &cursor)
+                let mark = cursor.at
+                write(sequence, place, tellsFlags ? names.list(index.flags[place]) : [], to: &cursor)
+                if cursor.hasOverflowed {
+                    cursor.rewind(to: mark)
+                    break
+                }
                 next += 1
             }
             count = cursor.at - base

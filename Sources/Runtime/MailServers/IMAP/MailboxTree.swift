@@ -10,13 +10,15 @@ struct MailboxTree {
         var isSubscribed = false
         var showsSubscribed = false
         var hasChildren = false
-        /// Some mailbox below fits RECURSIVEMATCH's other options (RFC 5258 §3.5).
-        var hasMatchingChildren = false
+        /// Names of the selection options that some mailbox below meets which is not listed itself: CHILDINFO
+        /// (RFC 5258 §3.5).
+        var childInfo: [String] = []
 
-        func attributes(isRev2: Bool) -> ListAttributes {
+        /// - Parameter knowsNonExistent: the client enabled IMAP4rev2 or used extended LIST (RFC 5258 §3).
+        func attributes(knowsNonExistent: Bool) -> ListAttributes {
             var attributes: ListAttributes = hasChildren ? .hasChildren : .hasNoChildren
-            // rev1 has no word for what does not exist but that it cannot be selected.
-            if info == nil { attributes.insert(isRev2 ? .nonExistent : .noSelect) }
+            // Plain LIST of rev1 has no word for what does not exist but that it cannot be selected.
+            if info == nil { attributes.insert(knowsNonExistent ? .nonExistent : .noSelect) }
             if showsSubscribed, isSubscribed { attributes.insert(.subscribed) }
             return attributes
         }
@@ -47,30 +49,44 @@ struct MailboxTree {
 
     /// What LIST answers, in order.
     func entries(for command: ListCommand) -> [Entry] {
-        let patterns = command.patterns.map { ListPattern(command.reference + $0) }
-        let selectsSubscribed = command.selection.contains(.subscribed)
-        return names.compactMap { name in
-            guard patterns.contains(where: { $0.matches(name) }) else { return nil }
+        let patterns = command.patterns.map { MailboxPattern(reference: command.reference, pattern: $0) }
+        let criteria = command.selection.intersection([.subscribed, .specialUse])
+        var childInfo: [String] = []
+        if criteria.contains(.subscribed) { childInfo.append("SUBSCRIBED") }
+        if criteria.contains(.specialUse) { childInfo.append("SPECIAL-USE") }
+        // With RECURSIVEMATCH, levels above what is selected and not listed.
+        var hiding: Set<String> = []
+        var isListed: [Bool] = []
+        isListed.reserveCapacity(names.count)
+        for name in names {
+            let matches = patterns.contains { $0.matches(name) }
+            isListed.append(matches)
+            if !matches, command.selection.contains(.recursiveMatch), isSelected(name, criteria) {
+                hiding.formUnion(MailboxTree.levels(above: name))
+            }
+        }
+        return zip(names, isListed).compactMap { name, isListed in
+            guard isListed, isSelected(name, criteria) || hiding.contains(name) else { return nil }
             var entry = Entry(name: name, info: mailboxes[name])
             entry.isSubscribed = subscriptions.contains(name)
-            entry.showsSubscribed = selectsSubscribed || command.returns.contains(.subscribed)
+            entry.showsSubscribed = criteria.contains(.subscribed) || command.returns.contains(.subscribed)
             entry.hasChildren = parents.contains(name)
-            let isRecursive = command.selection.contains(.recursiveMatch)
-            entry.hasMatchingChildren = isRecursive && subscribedParents.contains(name)
-            if selectsSubscribed {
-                guard entry.isSubscribed || entry.hasMatchingChildren else { return nil }
-            } else if entry.info == nil, !parents.contains(name) {
-                // A subscription whose mailbox is gone.
-                return nil
-            }
-            if command.selection.contains(.specialUse), entry.info?.specialUse == nil { return nil }
+            if hiding.contains(name) { entry.childInfo = childInfo }
             return entry
         }
     }
 
+    /// Whether the name itself meets all `criteria` (RFC 5258 §3.1, RFC 6154 §2). Without any, whatever exists and the levels
+    /// above it do, but no subscription whose mailbox is gone.
+    private func isSelected(_ name: String, _ criteria: ListCommand.Selection) -> Bool {
+        if criteria.contains(.subscribed), !subscriptions.contains(name) { return false }
+        if criteria.contains(.specialUse), mailboxes[name]?.specialUse == nil { return false }
+        return !criteria.isEmpty || mailboxes[name] != nil || parents.contains(name)
+    }
+
     /// What LSUB answers: a name that is not subscribed stands for subscribed ones below it that `%` hides (RFC 3501 §6.3.9).
-    func subscribed(_ pattern: String) -> [(name: String, isSubscribed: Bool)] {
-        let matcher = ListPattern(pattern)
+    func subscribed(reference: String, _ pattern: String) -> [(name: String, isSubscribed: Bool)] {
+        let matcher = MailboxPattern(reference: reference, pattern: pattern)
         let endsInPercent = pattern.utf8.last == UInt8(ascii: "%")
         return names.compactMap { name in
             guard matcher.matches(name) else { return nil }
@@ -87,59 +103,5 @@ struct MailboxTree {
             index = name.index(after: slash)
         }
         return levels
-    }
-}
-
-/// A pattern of LIST: `*` matches everything, `%` everything but `/` (RFC 9051 §6.3.9). INBOX matches in any case.
-struct ListPattern {
-    private let pattern: [UInt8]
-    private let folded: [UInt8]
-
-    init(_ text: String) {
-        pattern = Array(text.utf8)
-        folded = pattern.map { $0 &- 0x61 < 26 ? $0 & 0xDF : $0 }
-    }
-
-    func matches(_ name: String) -> Bool {
-        var name = name
-        return name.withUTF8 { bytes in
-            ListPattern.matches(pattern, bytes)
-                || (bytes.count == 5 && bytes.elementsEqual("INBOX".utf8) && ListPattern.matches(folded, bytes))
-        }
-    }
-
-    /// Wildcards without recursion: on a mismatch the last one takes one octet more. A `*` never has to give way to an earlier
-    /// wildcard; a `%` that meets `/` gives way to the last `*`. O(pattern × name).
-    private static func matches(_ pattern: [UInt8], _ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        var p = 0
-        var n = 0
-        var star: (p: Int, n: Int)?
-        var percent: (p: Int, n: Int)?
-        while true {
-            if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
-                star = (p, n)
-                percent = nil
-                p += 1
-            } else if p < pattern.count, pattern[p] == UInt8(ascii: "%") {
-                percent = (p, n)
-                p += 1
-            } else if n < name.count, p < pattern.count, pattern[p] == name[n] {
-                p += 1
-                n += 1
-            } else if n == name.count, p == pattern.count {
-                return true
-            } else if let last = percent, last.n < name.count, name[last.n] != UInt8(ascii: "/") {
-                percent = (last.p, last.n + 1)
-                p = last.p + 1
-                n = last.n + 1
-            } else if let last = star, last.n < name.count {
-                star = (last.p, last.n + 1)
-                percent = nil
-                p = last.p + 1
-                n = last.n + 1
-            } else {
-                return false
-            }
-        }
     }
 }

@@ -17,12 +17,33 @@ struct OpenMessage {
     /// Where a section's octets are.
     enum Content {
         case range(Range<Int>)
-        case bytes([UInt8])
+        case bytes(ArraySlice<UInt8>)
         /// There is no such part: NIL.
         case absent
         /// The part's transfer encoding is not known (RFC 3516 §4.3).
         case unknownEncoding
+
+        var size: Int {
+            switch self {
+            case .range(let range): range.count
+            case .bytes(let bytes): bytes.count
+            case .absent, .unknownEncoding: 0
+            }
+        }
+
+        /// - Parameter part: within `0..<size`.
+        func part(_ part: Range<Int>) -> Content {
+            switch self {
+            case .range(let range): .range(range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+            case .bytes(let bytes):
+                .bytes(bytes[bytes.startIndex + part.lowerBound..<bytes.startIndex + part.upperBound])
+            case .absent, .unknownEncoding: self
+            }
+        }
     }
+
+    /// Larger bodies are decoded beside the event loop.
+    private static let largeBytes = 262_144
 
     let uid: UInt32
     let reader: any MessageReading
@@ -31,6 +52,8 @@ struct OpenMessage {
     /// Octets from the beginning.
     private var head: [UInt8] = []
     private var headerLength: Int?
+    /// The part that was decoded last: its size and its pieces are asked for one after the other.
+    private var lastDecoded: (path: [UInt32], bytes: [UInt8])?
 
     var size: Int { reader.size }
 
@@ -126,9 +149,17 @@ struct OpenMessage {
         }
     }
 
-    /// The part without its transfer encoding (RFC 3516 §4.2).
+    /// Whether `decodedPart` will know the part's transfer encoding. Decodes nothing.
+    mutating func isDecodable(_ path: [UInt32]) async throws(StoreError) -> Bool {
+        guard !path.isEmpty, let part = try await parse().part(at: path.map { Int($0) }) else { return true }
+        if case .unknown = ContentTransferEncoding(part.encoding) { return false }
+        return true
+    }
+
+    /// The part without its transfer encoding (RFC 3516 §4.2). The last one is kept, so that its pieces cost one decoding.
     mutating func decodedPart(_ path: [UInt32]) async throws(StoreError) -> Content {
         guard !path.isEmpty else { return .range(0..<size) }
+        if let lastDecoded, lastDecoded.path == path { return .bytes(lastDecoded.bytes[...]) }
         guard let part = try await parse().part(at: path.map { Int($0) }) else { return .absent }
         let encoding = ContentTransferEncoding(part.encoding)
         switch encoding {
@@ -137,9 +168,23 @@ struct OpenMessage {
         case .base64, .quotedPrintable:
             // The encoding of a multipart is none of its content's (RFC 2045 §6.4).
             if part.isMultipart || part.isMessage { return .range(part.bodyRange) }
+            lastDecoded = nil
             let body = try await read(part.bodyRange)
-            return .bytes(body.withUnsafeBytes { encoding.decode($0) })
+            let bytes =
+                body.count > OpenMessage.largeBytes
+                ? await OpenMessage.decodeBeside(body, encoding) : OpenMessage.decode(body, encoding)
+            lastDecoded = (path, bytes)
+            return .bytes(bytes[...])
         }
+    }
+
+    private static func decode(_ body: [UInt8], _ encoding: ContentTransferEncoding) -> [UInt8] {
+        body.withUnsafeBytes { encoding.decode($0) }
+    }
+
+    @concurrent private static func decodeBeside(_ body: [UInt8], _ encoding: ContentTransferEncoding) async -> [UInt8]
+    {
+        decode(body, encoding)
     }
 
     /// The fields with, or without, these names as they stand, and the empty line (RFC 9051 §6.4.5.1).
@@ -147,18 +192,15 @@ struct OpenMessage {
         -> Content
     {
         let header = try await read(range)
-        let wanted = names.map { ASCII.lowercased($0.utf8) }
+        let wanted = Set(names.map { ASCII.lowercased($0.utf8) })
         var output: [UInt8] = []
         header.withUnsafeBytes { bytes in
             for field in HeaderFields(bytes, in: 0..<bytes.count) {
-                let name = bytes.clamped(field.name)
-                let isNamed = wanted.contains {
-                    $0.count == name.count && zip($0, name).allSatisfy { $0 == ASCII.lowercased($1) }
-                }
+                let isNamed = wanted.contains(ASCII.lowercased(bytes.clamped(field.name)))
                 if isNamed == areWanted { output.append(contentsOf: bytes.clamped(field.whole)) }
             }
         }
         output.append(contentsOf: [ASCII.carriageReturn, ASCII.lineFeed])
-        return .bytes(output)
+        return .bytes(output[...])
     }
 }

@@ -1,6 +1,7 @@
 internal import IMAPProtocol
 internal import MailStore
 internal import MartletCore
+internal import MessageFormat
 internal import Synchronization
 
 /// One SEARCH at work: the program, the messages that can match, and where facts about them come from.
@@ -120,13 +121,16 @@ struct SearchRun: Sendable {
     private func judge(_ facts: IndexFacts, _ summary: SummaryFacts?, _ reader: any MessageReading)
         async throws(StoreError) -> Bool
     {
-        let bytes = try await reader.readAll()
-        let content = MessageText(bytes)
+        let needsText = program.tier > .header
+        let content = MessageText(
+            try await needsText ? reader.readAll() : reader.read(0..<min(reader.size, MessageText.headerBytes)))
         let header = content.header()
         switch program.evaluate(facts, summary: summary, header: header) {
         case .match: return true
         case .noMatch: return false
-        case .needs: return program.evaluate(facts, summary: summary, header: header, text: content.text()) == .match
+        case .needs:
+            return needsText
+                && program.evaluate(facts, summary: summary, header: header, text: content.text()) == .match
         }
     }
 
@@ -160,6 +164,7 @@ extension SummaryFacts {
         self.init(
             subject: summary.subject, from: summary.from, to: summary.to, cc: summary.cc, bcc: summary.bcc,
             messageID: summary.messageID,
-            sentDate: summary.sentDate, sentZoneMinutes: summary.sentZoneMinutes)
+            sentDate: summary.sentDate, sentZoneMinutes: summary.sentZoneMinutes,
+            keptOctets: MessageLimits.default.maximumSummaryText)
     }
 }

@@ -145,12 +145,15 @@ struct SelectedMailbox {
         return numbers
     }
 
-    /// A modification of our own of which the client has been told: nothing else has happened when it is the next one.
+    /// Takes a change of flags of our own of which the client has been told: nothing else has happened when its MODSEQ is the
+    /// next one after the last that is known. A MODSEQ that the change found and did not make is somebody else's.
     /// Returns false when `changes` must be asked for.
-    mutating func skip(to modSeq: ModSeq, keywords: [String]) -> Bool {
-        if modSeq == synced { return true }
-        guard modSeq.value == synced.value &+ 1, keywords == self.keywords else { return false }
-        synced = modSeq
+    mutating func skip(_ own: FlagChangeResult) -> Bool {
+        if own.highestModSeq == synced { return true }
+        guard own.raisedModSeq, own.highestModSeq.value == synced.value &+ 1, own.keywords == keywords else {
+            return false
+        }
+        synced = own.highestModSeq
         return true
     }
 }

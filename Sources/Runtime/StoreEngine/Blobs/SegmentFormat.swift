@@ -6,6 +6,23 @@ struct BlobLocation: Sendable, Hashable {
     /// Offset of the record's header in the segment file.
     var place: Int64
     var length: Int
+
+    init(segment: Int64, place: Int64, length: Int) {
+        self.segment = segment
+        self.place = place
+        self.length = length
+    }
+
+    /// From a row, which a damaged disk may have changed: nil for what no blob can have.
+    init?(segment: Int64, place: Int64, length: Int64) {
+        guard segment >= 0, place >= 0, place <= .max / 2, (0...BlobLocation.maximumLength).contains(length) else {
+            return nil
+        }
+        self.init(segment: segment, place: place, length: Int(length))
+    }
+
+    /// Octets of the longest blob: above every limit that the configuration allows for a message.
+    private static let maximumLength: Int64 = 1 << 32
 }
 
 /// A blob's record in a segment file:

@@ -101,18 +101,20 @@ final class SegmentWriter {
         touched[segment] = tail
     }
 
-    /// The batch's rows are committed.
-    func didCommit() {
+    /// The batch's rows are committed. When none of them names its bytes, these are forgotten.
+    func didCommit(keeping: Bool) {
+        guard keeping || touched.isEmpty else { return rollBack(isUncertain: false) }
         committed = tail
         touched = [:]
     }
 
     /// The batch failed: its bytes are forgotten.
-    func rollBack() {
+    /// - Parameter isUncertain: rows that name them may come back after a crash: they are not written over.
+    func rollBack(isUncertain: Bool) {
         staging.removeAll(keepingCapacity: true)
         unsynced = [:]
         touched = [:]
-        if isSuspect || tail < committed {
+        if isSuspect || isUncertain || tail < committed {
             beginNext()
         } else {
             tail = committed

@@ -56,7 +56,10 @@ final class AccountCache: Sendable {
                 }
             }
             for (id, account) in accounts { state.accounts[id] = account }
-            for (key, row) in rows { state.accounts[key.account]?.rows[key.mailbox] = row }
+            // A row that the account has no more is that of a mailbox which was forgotten.
+            for (key, row) in rows where state.accounts[key.account]?.rows[key.mailbox] != nil {
+                state.accounts[key.account]?.rows[key.mailbox] = row
+            }
             while state.accounts.count > AccountCache.maximumAccounts, let some = state.accounts.keys.first {
                 state.accounts[some] = nil
             }

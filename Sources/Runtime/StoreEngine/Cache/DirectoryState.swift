@@ -109,6 +109,11 @@ final class DirectoryState: Sendable {
     }
 }
 
+extension Account {
+    /// Whether the account has room for so many octets more.
+    func hasRoom(for bytes: Int64) -> Bool { quota.map { usedBytes + bytes <= $0 } ?? true }
+}
+
 extension DirectoryState.State {
     mutating func put(_ account: Account) {
         accounts[account.id] = account

@@ -1,19 +1,27 @@
-internal import MailStore
+package import MailStore
 internal import MartletCore
 internal import Synchronization
 
 /// One change of one message, as a commit made it.
-struct IndexChange: Sendable {
-    enum Kind: Sendable { case added, flags, removed }
-    var kind: Kind
-    var entry: MessageEntry
+package struct IndexChange: Sendable {
+    package enum Kind: Sendable { case added, flags, removed }
+    package var kind: Kind
+    package var entry: MessageEntry
+
+    package init(kind: Kind, entry: MessageEntry) {
+        self.kind = kind
+        self.entry = entry
+    }
 }
 
 /// Indexes of mailboxes that somebody looks at, the changes since, and who watches.
 ///
 /// A mailbox nobody opened has no entry, so that a delivery to it costs nothing here. Changes go to a list first and into the
 /// arrays only when the index is asked for again: arrays that a session still holds are then not copied at each commit.
-final class IndexCache: Sendable {
+///
+/// SQLite shows a commit to readers a moment before `commit` brings its changes here. So what was read from rows may be ahead
+/// of the list of changes: only `commit` advances `row`, and an index that is ahead keeps its own MODSEQ.
+package final class IndexCache: Sendable {
     /// Changes of one mailbox that are kept for `changes`.
     private static let maximumChanges = 2_048
     /// Octets of an index a message, and a mailbox.
@@ -44,24 +52,20 @@ final class IndexCache: Sendable {
     private let budget: Int
     private let state = Mutex(State())
 
-    init(budget: Int) { self.budget = budget }
+    package init(budget: Int) { self.budget = budget }
 
     // MARK: Index
 
     /// The index as last committed, when it is in memory.
-    func index(of key: MailboxKey) -> MailboxIndex? {
+    package func index(of key: MailboxKey) -> MailboxIndex? {
         state.withLock { state -> MailboxIndex? in
             guard state.mailboxes[key]?.index != nil else { return nil }
-            state.clock += 1
-            let clock = state.clock
-            let index = state.mailboxes[key]?.useIndex(at: clock)
-            account(key, &state)
-            return index
+            return useIndex(of: key, &state)
         }
     }
 
     /// To be called before the index is read from rows: from now on the mailbox's changes are kept.
-    func beginLoad(_ key: MailboxKey) {
+    package func beginLoad(_ key: MailboxKey) {
         state.withLock { state in
             state.clock += 1
             state.mailboxes[key, default: Mailbox()].loads += 1
@@ -71,7 +75,7 @@ final class IndexCache: Sendable {
 
     /// Takes what was read, brings it up to date with commits that came meanwhile, and returns that. Nil when nothing was
     /// read, or so much happened meanwhile that it has to be read again.
-    func endLoad(_ key: MailboxKey, _ loaded: (index: MailboxIndex, row: MailboxRow)?) -> MailboxIndex? {
+    package func endLoad(_ key: MailboxKey, _ loaded: (index: MailboxIndex, row: MailboxRow)?) -> MailboxIndex? {
         state.withLock { state -> MailboxIndex? in
             guard var mailbox = state.mailboxes.removeValue(forKey: key) else { return loaded?.index }
             mailbox.loads -= 1
@@ -79,18 +83,18 @@ final class IndexCache: Sendable {
                 if mailbox.isOfUse { state.mailboxes[key] = mailbox } else { state.size -= mailbox.accounted }
                 return nil
             }
-            state.clock += 1
-            if mailbox.index == nil {
-                mailbox.index = loaded.index
-                if mailbox.floor == nil { mailbox.floor = loaded.row.highestModSeq }
-            }
-            mailbox.note(loaded.row)
-            let clock = state.clock
-            let index = mailbox.useIndex(at: clock)
+            mailbox.install(loaded.index, loaded.row)
             state.mailboxes[key] = mailbox
-            account(key, &state)
-            return index
+            return useIndex(of: key, &state)
         }
+    }
+
+    private func useIndex(of key: MailboxKey, _ state: inout State) -> MailboxIndex? {
+        state.clock += 1
+        let clock = state.clock
+        let index = state.mailboxes[key]?.useIndex(at: clock)
+        account(key, &state)
+        return index
     }
 
     /// Counts what the mailbox holds, and lets the longest unused indexes go when all hold more than the budget.
@@ -112,11 +116,12 @@ final class IndexCache: Sendable {
     // MARK: Changes
 
     /// What changed after `modSeq`; nil when the kept changes do not reach back that far.
-    func changes(in key: MailboxKey, since modSeq: Int64, knownUIDNext: UInt32) -> MailboxChanges? {
+    package func changes(in key: MailboxKey, since modSeq: Int64, knownUIDNext: UInt32) -> MailboxChanges? {
         state.withLock { state in
             guard let mailbox = state.mailboxes[key], let row = mailbox.row, let floor = mailbox.floor, floor <= modSeq
             else { return nil }
-            guard row.deletedAt == 0 else { return nil }
+            // Who is ahead of the list has read it from rows, and asks them again.
+            guard row.deletedAt == 0, row.highestModSeq >= modSeq else { return nil }
             var result = MailboxChanges(
                 highestModSeq: ModSeq(row.highestModSeq), uidNext: row.uidNext, messages: Int(row.messages),
                 keywords: row.keywords)
@@ -139,12 +144,14 @@ final class IndexCache: Sendable {
         }
     }
 
-    func currentModSeq(of key: MailboxKey) -> ModSeq? {
+    package func currentModSeq(of key: MailboxKey) -> ModSeq? {
         state.withLock { state in state.mailboxes[key]?.highestModSeq.map { ModSeq($0) } }
     }
 
     /// Takes over a commit. Returns whom to tell.
-    func commit(_ changes: [MailboxKey: [IndexChange]], rows: [MailboxKey: MailboxRow]) -> [@Sendable () -> Void] {
+    package func commit(_ changes: [MailboxKey: [IndexChange]], rows: [MailboxKey: MailboxRow])
+        -> [@Sendable () -> Void]
+    {
         state.withLock { state in
             guard !state.mailboxes.isEmpty else { return [] }
             var watchers: [@Sendable () -> Void] = []
@@ -152,17 +159,18 @@ final class IndexCache: Sendable {
                 guard let index = state.mailboxes.index(forKey: key) else { continue }
                 state.mailboxes.values[index].take(changes[key] ?? [], row: row, maximum: IndexCache.maximumChanges)
                 watchers += state.mailboxes.values[index].watchers.values
+                if row.deletedAt != 0 { account(key, &state) }
             }
             return watchers
         }
     }
 
-    /// The mailbox as just read from its row, for those that look at it.
-    func note(_ row: MailboxRow) { state.withLock { state in state.mailboxes[row.key]?.note(row) } }
+    /// The mailbox's MODSEQ as just read from its row, for those that look at it.
+    package func note(_ row: MailboxRow) { state.withLock { state in state.mailboxes[row.key]?.note(row) } }
 
     // MARK: Watching
 
-    func watch(_ key: MailboxKey, _ notify: @escaping @Sendable () -> Void) -> Int {
+    package func watch(_ key: MailboxKey, _ notify: @escaping @Sendable () -> Void) -> Int {
         state.withLock { state in
             state.nextWatcher += 1
             state.mailboxes[key, default: Mailbox()].watchers[state.nextWatcher] = notify
@@ -170,22 +178,33 @@ final class IndexCache: Sendable {
         }
     }
 
-    func cancelWatch(_ key: MailboxKey, _ number: Int) {
+    package func cancelWatch(_ key: MailboxKey, _ number: Int) {
         state.withLock { state in
             state.mailboxes[key]?.watchers[number] = nil
-            if state.mailboxes[key]?.isOfUse == false { state.mailboxes[key] = nil }
+            if state.mailboxes[key]?.isOfUse == false {
+                state.size -= state.mailboxes[key]?.accounted ?? 0
+                state.mailboxes[key] = nil
+            }
         }
     }
 
-    var statistics: (mailboxes: Int, bytes: Int) { state.withLock { ($0.mailboxes.count, $0.size) } }
+    package var statistics: (mailboxes: Int, bytes: Int) { state.withLock { ($0.mailboxes.count, $0.size) } }
 }
 
 extension IndexCache.Mailbox {
     var isOfUse: Bool { index != nil || loads > 0 || !watchers.isEmpty }
 
-    mutating func note(_ new: MailboxRow) {
-        if (row?.highestModSeq ?? 0) < new.highestModSeq { row = new }
-        highestModSeq = max(highestModSeq ?? 0, new.highestModSeq)
+    mutating func note(_ new: MailboxRow) { highestModSeq = max(highestModSeq ?? 0, new.highestModSeq) }
+
+    /// Takes an index as read from rows, when none is here or that one is older.
+    mutating func install(_ new: MailboxIndex, _ newRow: MailboxRow) {
+        note(newRow)
+        bringUpToDate()
+        if let index, index.highestModSeq >= new.highestModSeq { return }
+        index = new
+        guard floor == nil else { return }
+        floor = newRow.highestModSeq
+        if (row?.highestModSeq ?? 0) < newRow.highestModSeq { row = newRow }
     }
 
     /// Appends the changes of a commit.

@@ -1,24 +1,24 @@
-internal import MailStore
+package import MailStore
 
 /// A row of `mailboxes` as the committer works with it.
-struct MailboxRow: Sendable {
-    var key: MailboxKey
-    var name: String
-    var uidValidity: UInt32
-    var uidNext: UInt32
-    var highestModSeq: Int64
-    var messages: Int64
-    var unseen: Int64
-    var deleted: Int64
-    var size: Int64
-    var use: SpecialUse?
-    var keywords: [String]
+package struct MailboxRow: Sendable {
+    package var key: MailboxKey
+    package var name: String
+    package var uidValidity: UInt32
+    package var uidNext: UInt32
+    package var highestModSeq: Int64
+    package var messages: Int64
+    package var unseen: Int64
+    package var deleted: Int64
+    package var size: Int64
+    package var use: SpecialUse?
+    package var keywords: [String]
     /// Microseconds UTC; 0 while the mailbox exists.
-    var deletedAt: Int64
+    package var deletedAt: Int64
     /// Expunges up to this MODSEQ have been forgotten.
-    var purgedModSeq: Int64
+    package var purgedModSeq: Int64
 
-    init(key: MailboxKey, name: String, uidValidity: UInt32, use: SpecialUse?) {
+    package init(key: MailboxKey, name: String, uidValidity: UInt32, use: SpecialUse?) {
         self.key = key
         self.name = name
         self.uidValidity = uidValidity

@@ -11,6 +11,9 @@ internal import Synchronization
 /// An operation that is refused throws before its first row and fails alone. When rows were written, or a statement fails, the
 /// transaction is rolled back and the batch is done again with a savepoint around each operation: the common case pays for
 /// none. When the disk fails, everyone in the batch is told so, and the next batch tries again.
+///
+/// A COMMIT that failed may be on disk all the same: after a crash its rows would come back, though their clients were told no.
+/// So its bytes are never written over, and an empty commit in the place of its frames comes before any other (`settle`).
 final class Committer: @unchecked Sendable {
     // Unchecked: all but the queue and the counters is touched by the committer's thread alone once it runs.
     private let queue = WorkQueue<Operation>()
@@ -23,6 +26,8 @@ final class Committer: @unchecked Sendable {
     private let clock: any WallClock
     private let logger: Logger
     private let ended = DispatchSemaphore(value: 0)
+    /// A COMMIT failed, and nothing has been committed since.
+    private var isUnsettled = false
     let batches = Atomic<Int>(0)
     let operations = Atomic<Int>(0)
 
@@ -83,7 +88,8 @@ final class Committer: @unchecked Sendable {
     private func run() {
         while true {
             var waiting = queue.takeAll()[...]
-            if waiting.isEmpty { return }
+            // Closed: what was only noted so far, such as the use of a credential, is written.
+            if waiting.isEmpty { return commit([]) }
             while let first = waiting.first {
                 // An exclusive operation goes alone; others go together up to the next of these.
                 let count =
@@ -100,6 +106,10 @@ final class Committer: @unchecked Sendable {
         batches.wrappingAdd(1, ordering: .relaxed)
         operations.wrappingAdd(batch.count, ordering: .relaxed)
         var failures: [ObjectIdentifier: StoreError] = [:]
+        if isUnsettled, !settle() {
+            for operation in batch { operation.complete(with: .unavailable(reason: "the database cannot be written")) }
+            return
+        }
         let newBlobs = storeBlobs(of: batch, &failures)
         let ready = failures.isEmpty ? batch : batch.filter { failures[ObjectIdentifier($0)] == nil }
         var committed: WriteTransaction?
@@ -112,12 +122,13 @@ final class Committer: @unchecked Sendable {
                 logger.debug("a batch is done again one by one", metadata: ["error": "\(error)"])
                 committed = try attempt(ready, newBlobs, isIsolated: true, &failures)
             }
-            segments.didCommit()
+            segments.didCommit(keeping: committed?.pending.inserted.isEmpty == false)
         } catch {
             logger.error(
                 "a batch could not be committed", metadata: ["error": "\(error)", "operations": "\(ready.count)"])
-            segments.rollBack()
+            segments.rollBack(isUncertain: isUnsettled)
             for operation in ready { failures[ObjectIdentifier(operation)] = StoreError(error) }
+            if isUnsettled { _ = settle() }
         }
         if let committed { publish(committed.pending) }
         for operation in batch {
@@ -133,11 +144,6 @@ final class Committer: @unchecked Sendable {
             connection: connection, cache: accounts, directory: directory, newBlobs: newBlobs, now: clock.now())
         try connection.execute(.begin)
         do {
-            if !newBlobs.isEmpty {
-                for (segment, tail) in segments.touched {
-                    try transaction.writing(.putSegment).add(Schema.shard).add(segment).add(tail).run()
-                }
-            }
             for operation in batch {
                 if isIsolated {
                     failures[ObjectIdentifier(operation)] = try runIsolated(operation, transaction)
@@ -150,14 +156,35 @@ final class Committer: @unchecked Sendable {
                     failures[ObjectIdentifier(operation)] = error
                 }
             }
+            if !transaction.pending.inserted.isEmpty {
+                for (segment, tail) in segments.touched {
+                    try transaction.writing(.putSegment).add(Schema.shard).add(segment).add(tail).run()
+                }
+            }
             try transaction.writeCredentialUses()
             try transaction.finish()
+            isUnsettled = true
             try connection.execute(.commit)
+            isUnsettled = false
         } catch {
             if connection.isInTransaction { try? connection.execute(.rollback) }
             throw error
         }
         return transaction
+    }
+
+    /// Commits nothing of meaning, over the frames of the COMMIT that failed. False while the disk still fails.
+    private func settle() -> Bool {
+        do {
+            try connection.execute(.begin)
+            try connection(.putSetting).add(Schema.shard).add("commits failed").add(clock.now().microseconds).run()
+            try connection.execute(.commit)
+            isUnsettled = false
+        } catch {
+            if connection.isInTransaction { try? connection.execute(.rollback) }
+            logger.error("the database cannot be written", metadata: ["error": "\(error)"])
+        }
+        return !isUnsettled
     }
 
     private func runIsolated(_ operation: Operation, _ transaction: WriteTransaction) throws -> StoreError? {
@@ -207,7 +234,7 @@ final class Committer: @unchecked Sendable {
             return stored
         } catch {
             logger.error("messages could not be stored", metadata: ["error": "\(error)"])
-            segments.rollBack()
+            segments.rollBack(isUncertain: false)
             for operation in batch where !operation.content.isEmpty {
                 failures[ObjectIdentifier(operation)] = StoreError(error)
             }

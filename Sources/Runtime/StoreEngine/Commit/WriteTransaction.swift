@@ -52,12 +52,15 @@ final class WriteTransaction {
             return account
         }
         if let cached = cache.account(id) { return cached }
-        let load = cache.beginLoad(id)
-        let read = try? AccountMailboxes.read(id, on: connection)
         // The committer itself reads: no commit can come between.
-        cache.endLoad(load, read ?? nil)
-        guard let account = read ?? nil else { throw StoreError.noSuchAccount }
+        guard let account = try AccountMailboxes.read(id, on: connection) else { throw StoreError.noSuchAccount }
+        cache.endLoad(cache.beginLoad(id), account)
         return account
+    }
+
+    /// Nil when there is no such account.
+    func knownAccount(_ id: AccountID) throws -> AccountMailboxes? {
+        do { return try account(id) } catch StoreError.noSuchAccount { return nil }
     }
 
     /// The mailbox with the changes of this batch.
@@ -66,8 +69,9 @@ final class WriteTransaction {
             guard row.deletedAt == 0 else { throw StoreError.noSuchMailbox }
             return row
         }
-        let account = try? account(key.account)
-        guard let row = account?.rows[key.mailbox], row.deletedAt == 0 else { throw StoreError.noSuchMailbox }
+        guard let row = try knownAccount(key.account)?.rows[key.mailbox], row.deletedAt == 0 else {
+            throw StoreError.noSuchMailbox
+        }
         return row
     }
 

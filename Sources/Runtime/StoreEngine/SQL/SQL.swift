@@ -12,14 +12,14 @@ enum SQL: Int, CaseIterable {
         removeMailboxesOfAccount
     case subscriptionsOfAccount, insertSubscription, removeSubscription, removeSubscriptionsOfAccount
     // Messages
-    case insertMessage, indexOfMailbox, messageRow, flagsOfMessage, updateFlags, deleteMessage, blobsOfAccount,
-        removeMessagesOfAccount
+    case insertMessage, indexOfMailbox, flagsOfMailbox, messageRow, flagsOfMessage, updateFlags, deleteMessage,
+        blobsOfAccount, removeMessagesOfAccount
     case insertSummary, summaryOfMessage, scanSummaries, copySummary, moveSummary, removeSummary,
         removeSummariesOfAccount
     case entriesOfMailbox, deletedOfMailbox
     // Expunged
     case insertExpunged, expungedSince, expungedOfAccount, expungedRow, setNotRestorable, removeExpungedOfAccount
-    case expiredExpunged, removeExpunged, anyExpunged
+    case expiredExpunged, removeExpunged, anyExpunged, forgettableMailboxes
     // Blobs
     case getBlob, insertBlob, addBlobReferences, allBlobs
     case segmentTails, putSegment
@@ -87,7 +87,7 @@ enum SQL: Int, CaseIterable {
         case .touchCredential: "UPDATE credentials SET last_used_at = ? WHERE account_id = ? AND number = ?"
 
         case .usageOfAccounts:
-            "SELECT account_id, SUM(messages), SUM(size) FROM mailboxes WHERE deleted_at = 0 GROUP BY account_id"
+            "SELECT account_id, CAST(SUM(messages) AS BIGINT), CAST(SUM(size) AS BIGINT) FROM mailboxes WHERE deleted_at = 0 GROUP BY account_id"
         case .mailboxesOfAccount:
             """
             SELECT mailbox_id, name, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size, special_use, keywords,
@@ -121,6 +121,11 @@ enum SQL: Int, CaseIterable {
             """
             SELECT uid, flags, modseq, internal_date, size FROM messages WHERE account_id = ? AND mailbox_id = ?
             ORDER BY account_id, mailbox_id, uid
+            """
+        case .flagsOfMailbox:
+            """
+            SELECT flags FROM messages WHERE account_id = ? AND mailbox_id = ?
+            UNION ALL SELECT flags FROM expunged WHERE account_id = ? AND mailbox_id = ? AND restorable = 1
             """
         case .messageRow:
             "SELECT flags, modseq, internal_date, size, blob, prefix FROM messages WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
@@ -191,10 +196,15 @@ enum SQL: Int, CaseIterable {
         case .removeExpungedOfAccount: "DELETE FROM expunged WHERE account_id = ?"
         case .expiredExpunged:
             """
-            SELECT account_id, mailbox_id, uid, modseq, restorable, blob FROM expunged
+            SELECT account_id, mailbox_id, uid, modseq FROM expunged
             WHERE expunged_at < ? AND (account_id, mailbox_id, uid) > (?, ?, ?) ORDER BY account_id, mailbox_id, uid LIMIT ?
             """
         case .removeExpunged: "DELETE FROM expunged WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .forgettableMailboxes:
+            """
+            SELECT m.account_id, m.mailbox_id FROM mailboxes m WHERE m.deleted_at <> 0 AND m.deleted_at < ?
+            AND NOT EXISTS (SELECT 1 FROM expunged e WHERE e.account_id = m.account_id AND e.mailbox_id = m.mailbox_id) LIMIT ?
+            """
         case .anyExpunged: "SELECT 1 FROM expunged WHERE account_id = ? AND mailbox_id = ? LIMIT 1"
 
         case .getBlob: "SELECT segment, place, length, refs FROM blobs WHERE shard = ? AND blob = ?"
@@ -220,7 +230,10 @@ enum SQL: Int, CaseIterable {
             """
         case .allLedger: "SELECT entry, count, purged FROM ledger WHERE shard = ?"
         case .recountRecords:
-            "SELECT COALESCE(SUM(accepted), 0), COALESCE(SUM(delivered), 0), COALESCE(SUM(discarded), 0) FROM records WHERE shard = ?"
+            """
+            SELECT CAST(COALESCE(SUM(accepted), 0) AS BIGINT), CAST(COALESCE(SUM(delivered), 0) AS BIGINT),
+                CAST(COALESCE(SUM(discarded), 0) AS BIGINT) FROM records WHERE shard = ?
+            """
         case .recordByCode: "SELECT code, body FROM records WHERE shard = ? AND code = ?"
         case .recordsByKey:
             """
@@ -245,7 +258,8 @@ enum SQL: Int, CaseIterable {
             """
             SELECT m.account_id, m.mailbox_id, m.name, m.messages, m.unseen, m.deleted, m.size, m.uid_next, m.highest_modseq,
                 COUNT(x.uid), COALESCE(SUM(CASE WHEN (x.flags & 1) = 0 THEN 1 ELSE 0 END), 0),
-                COALESCE(SUM(CASE WHEN (x.flags & 8) <> 0 THEN 1 ELSE 0 END), 0), COALESCE(SUM(x.size), 0), COALESCE(MAX(x.uid), 0),
+                COALESCE(SUM(CASE WHEN (x.flags & 8) <> 0 THEN 1 ELSE 0 END), 0), CAST(COALESCE(SUM(x.size), 0) AS BIGINT),
+                COALESCE(MAX(x.uid), 0),
                 COALESCE(MAX(x.modseq), 0)
             FROM mailboxes m LEFT JOIN messages x ON x.account_id = m.account_id AND x.mailbox_id = m.mailbox_id
             GROUP BY m.account_id, m.mailbox_id, m.name, m.messages, m.unseen, m.deleted, m.size, m.uid_next, m.highest_modseq

@@ -3,10 +3,7 @@
 ///
 /// `CLUSTERED` stands for what makes the key the order of storage: `WITHOUT ROWID` in SQLite, nothing in PostgreSQL.
 enum Schema {
-    /// The version that this program writes. Grows with each entry of `migrations`.
-    static var version: Int { migrations.count }
-
-    /// Step `n` brings a store of version `n` to version `n + 1`, in one transaction.
+    /// Their count is the version that this program writes. Step `n` brings a store of version `n` to version `n + 1`, in one transaction.
     static let migrations: [[String]] = [first]
 
     /// The one shard of the embedded engine; a distributed one spreads blobs and records over many.

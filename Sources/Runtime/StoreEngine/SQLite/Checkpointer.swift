@@ -1,30 +1,39 @@
 internal import Foundation
+internal import Logging
 internal import Synchronization
 
 /// Copies the write-ahead log into the database beside the committer, which then does not wait for it.
 ///
-/// A log that never rests is never begun anew: when it has grown beyond a bound, the committer itself copies the rest.
+/// A log that never rests is never begun anew: once most of it was copied, the committer itself copies what came meanwhile.
+/// The log then begins again at its start, over blocks that the file has already, which are cheaper to write than new ones.
 final class Checkpointer: Sendable {
-    /// Commits between two checkpoints.
-    private static let interval = 200
-    /// Pages of the log after which the committer finishes the checkpoint itself.
-    private static let maximumLog = 48_000
+    private enum Phase: Int, AtomicRepresentable {
+        case idle
+        /// The thread copies.
+        case copying
+        /// The thread has copied what was there; the rest is the committer's.
+        case copied
+    }
+
+    /// Pages of the log (4 KiB) after which it is copied: 64 MiB.
+    private static let maximumLog = 16_000
 
     private let queue = WorkQueue<Bool>()
-    private let commits = Atomic<Int>(0)
-    private let isRunning = Atomic<Bool>(false)
-    private let logPages = Atomic<Int>(0)
+    private let phase = Atomic<Phase>(.idle)
     private let ended = DispatchSemaphore(value: 0)
+    private let logger: Logger
+    // The committer's own.
+    private let seen = Atomic<Int>(0)
+    private let threshold = Atomic<Int>(Checkpointer.maximumLog)
 
-    init(path: String) {
+    init(path: String, logger: Logger) {
+        self.logger = logger
         let thread = Thread { [self] in
             var connection: SQLiteConnection?
             while queue.takeFirst() != nil {
                 if connection == nil { connection = try? SQLiteConnection(path: path, role: .checkpointer) }
-                if let result = connection?.checkpoint(restart: false) {
-                    logPages.store(result.log, ordering: .relaxed)
-                }
-                isRunning.store(false, ordering: .releasing)
+                tell(connection?.checkpoint(restart: false))
+                phase.store(.copied, ordering: .releasing)
             }
             connection?.close()
             ended.signal()
@@ -36,17 +45,27 @@ final class Checkpointer: Sendable {
 
     /// Called by the committer between batches, with its own connection.
     func didCommit(on connection: SQLiteConnection) {
-        guard commits.wrappingAdd(1, ordering: .relaxed).newValue >= Checkpointer.interval else { return }
-        guard !isRunning.exchange(true, ordering: .acquiring) else { return }
-        commits.store(0, ordering: .relaxed)
-        if logPages.load(ordering: .relaxed) > Checkpointer.maximumLog {
-            // What is left is little: the log begins anew with the next commit.
-            logPages.store(0, ordering: .relaxed)
-            connection.checkpoint(restart: false)
-            isRunning.store(false, ordering: .releasing)
-        } else if !queue.append(true) {
-            isRunning.store(false, ordering: .releasing)
+        let pages = connection.logPages
+        if pages < seen.exchange(pages, ordering: .relaxed) {
+            threshold.store(Checkpointer.maximumLog, ordering: .relaxed)
         }
+        guard pages >= threshold.load(ordering: .relaxed) else { return }
+        switch phase.load(ordering: .acquiring) {
+        case .idle:
+            phase.store(.copying, ordering: .relaxed)
+            if !queue.append(true) { phase.store(.idle, ordering: .relaxed) }
+        case .copying: break
+        case .copied:
+            tell(connection.checkpoint(restart: false))
+            phase.store(.idle, ordering: .relaxed)
+            // A reader that still needs the log keeps it from beginning anew: it grows by as much before the next try.
+            threshold.store(pages + Checkpointer.maximumLog, ordering: .relaxed)
+        }
+    }
+
+    private func tell(_ complaint: String?) {
+        guard let complaint else { return }
+        logger.error("the database's log could not be copied", metadata: ["error": "\(complaint)"])
     }
 
     func stop() {

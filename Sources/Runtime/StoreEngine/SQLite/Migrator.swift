@@ -1,13 +1,22 @@
 /// Brings the schema to the present version, one transaction a step.
-enum Migrator {
-    static func migrate(_ connection: SQLiteConnection) throws {
+package enum Migrator {
+    /// Brings a database file to the last of `migrations`: for tests, which have steps of their own.
+    package static func migrate(_ path: String, through migrations: [[String]]) throws {
+        let connection = try SQLiteConnection(path: path, role: .writer)
+        defer { connection.close() }
+        try migrate(connection, through: migrations)
+    }
+
+    static func migrate(_ connection: SQLiteConnection, through migrations: [[String]] = Schema.migrations) throws {
         let text = try connection.pragma("PRAGMA user_version")
         let found = Int(text) ?? 0
-        guard found <= Schema.version else { throw StoreOpenError.newerSchema(found: found, known: Schema.version) }
-        for step in found..<Schema.version {
+        guard found <= migrations.count else {
+            throw StoreOpenError.newerSchema(found: found, known: migrations.count)
+        }
+        for step in found..<migrations.count {
             try connection.execute("BEGIN IMMEDIATE")
             do {
-                for statement in Schema.migrations[step] {
+                for statement in migrations[step] {
                     try connection.execute(sqlite(statement))
                 }
                 try connection.execute("PRAGMA user_version = \(step + 1)")

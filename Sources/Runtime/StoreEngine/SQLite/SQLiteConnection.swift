@@ -8,6 +8,8 @@ final class SQLiteConnection {
 
     private let queue: DatabaseQueue
     let handle: OpaquePointer
+    /// Pages in the write-ahead log after the last commit of this connection. At an address of its own for SQLite's hook.
+    private let logSize: UnsafeMutablePointer<Int32>
     private var statements: [Statement?]
 
     /// - Throws: `SQLiteError`, also when the writer would not be durable: a commit that returns before it is on disk is
@@ -23,6 +25,8 @@ final class SQLiteConnection {
             throw SQLiteError(code: SQLITE_CANTOPEN, message: "no connection", statement: path)
         }
         self.handle = handle
+        logSize = .allocate(capacity: 1)
+        logSize.initialize(to: 0)
         // GRDB's hooks expect that its own statements ran.
         sqlite3_commit_hook(handle, nil, nil)
         sqlite3_rollback_hook(handle, nil, nil)
@@ -35,6 +39,12 @@ final class SQLiteConnection {
         try execute("PRAGMA secure_delete = OFF")
         // Checkpoints are begun by the committer, between batches.
         try execute("PRAGMA wal_autocheckpoint = 0")
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                context?.assumingMemoryBound(to: Int32.self).pointee = pages
+                return SQLITE_OK
+            }, logSize)
         try execute("PRAGMA journal_size_limit = 134217728")
         let mode = try pragma("PRAGMA synchronous")
         guard mode == "2", try pragma("PRAGMA journal_mode") == "wal" else {
@@ -44,7 +54,13 @@ final class SQLiteConnection {
         }
     }
 
-    deinit { statements.removeAll() }
+    deinit {
+        statements.removeAll()
+        sqlite3_wal_hook(handle, nil, nil)
+        logSize.deallocate()
+    }
+
+    var logPages: Int { Int(logSize.pointee) }
 
     /// The prepared form of `sql`, made on first use.
     func callAsFunction(_ sql: SQL) throws(SQLiteError) -> Statement {
@@ -74,14 +90,13 @@ final class SQLiteConnection {
     /// Whether a transaction is open: SQLite ends one by itself on some errors.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// Copies pages from the write-ahead log to the database. Returns the pages in the log, and those copied.
-    @discardableResult
-    func checkpoint(restart: Bool) -> (log: Int, copied: Int) {
-        var log: Int32 = 0
-        var copied: Int32 = 0
-        sqlite3_wal_checkpoint_v2(
-            handle, nil, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &log, &copied)
-        return (Int(log), Int(copied))
+    /// Copies pages from the write-ahead log to the database, as far as readers allow. Returns SQLite's complaint; nil when
+    /// there is none.
+    func checkpoint(restart: Bool) -> String? {
+        let mode = restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil)
+        // Busy: a reader or writer was in the way; the next checkpoint goes on.
+        return code == SQLITE_OK || code & 0xFF == SQLITE_BUSY ? nil : String(cString: sqlite3_errmsg(handle))
     }
 
     /// The statements of `body` see one state of the database.

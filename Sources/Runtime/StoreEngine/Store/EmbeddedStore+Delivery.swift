@@ -8,7 +8,25 @@ extension EmbeddedStore: DeliveryStore {
     public func deliver(_ message: AcceptedMessage) async throws(StoreError) -> [RecipientResult] {
         let content = [message.content]
         defer { removeSpoolFiles(content) }
+        // What nobody has room for is not even stored.
+        if message.enforcesQuota, let refusals = refusalsForAll(message) { return refusals }
         return try await committer.submit(content: content) { try $0.deliver(message) }
+    }
+}
+
+extension EmbeddedStore {
+    /// The results when it is plain already that no recipient gets the message; nil otherwise.
+    private func refusalsForAll(_ message: AcceptedMessage) -> [RecipientResult]? {
+        var results: [RecipientResult] = []
+        for recipient in message.recipients {
+            guard let account = directory.account(recipient.account) else {
+                results.append(.noSuchAccount)
+                continue
+            }
+            guard !account.hasRoom(for: Int64(message.content.size + recipient.prefix.count)) else { return nil }
+            results.append(.overQuota)
+        }
+        return results
     }
 }
 
@@ -22,7 +40,7 @@ extension WriteTransaction {
         var room: [AccountID: Int64] = [:]
         for recipient in message.recipients {
             let size = Int64(message.content.size + recipient.prefix.count)
-            guard directory.account(recipient.account) != nil, let account = try? account(recipient.account) else {
+            guard directory.account(recipient.account) != nil, let account = try knownAccount(recipient.account) else {
                 results.append(.noSuchAccount)
                 targets.append(nil)
                 continue

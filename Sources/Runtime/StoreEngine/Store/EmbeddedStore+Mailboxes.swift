@@ -96,6 +96,7 @@ extension EmbeddedStore {
             account.rows[mailbox] = row
             transaction.put(account, id: id)
             transaction.put(row)
+            _ = try transaction.forgetMailboxIfEmpty(key)
         }
     }
 
@@ -104,13 +105,17 @@ extension EmbeddedStore {
         let new = try MailboxName.checked(newName)
         try await committer.submit { transaction in
             var account = try transaction.account(id)
-            guard let mailbox = account.names[old] else { throw StoreError.noSuchMailbox }
+            // A level that is no mailbox has a name all the same as long as there are mailboxes below.
+            let mailbox = account.names[old]
+            guard mailbox != nil || account.names.keys.contains(where: { $0.hasPrefix(old + "/") }) else {
+                throw StoreError.noSuchMailbox
+            }
             guard account.names[new] == nil else { throw StoreError.mailboxExists }
             let missing = MailboxName.parents(of: new).filter { account.names[$0] == nil }
             guard account.names.count + missing.count < EmbeddedStore.maximumMailboxes else {
                 throw StoreError.limit(name: "mailboxes in an account")
             }
-            if old == "INBOX" {
+            if let mailbox, old == "INBOX" {
                 for parent in missing { try transaction.insertMailbox(parent, use: nil, id, &account) }
                 let target = try transaction.insertMailbox(new, use: nil, id, &account)
                 transaction.put(account, id: id)
@@ -122,7 +127,8 @@ extension EmbeddedStore {
             guard !new.hasPrefix(old + "/") else {
                 throw StoreError.notAllowed(reason: "a mailbox cannot be moved below itself")
             }
-            var renamed: [(id: MailboxID, old: String, new: String)] = [(mailbox, old, new)]
+            var renamed: [(id: MailboxID, old: String, new: String)] = []
+            if let mailbox { renamed.append((mailbox, old, new)) }
             for (child, childID) in account.names where child.hasPrefix(old + "/") {
                 let childName = new + child.dropFirst(old.count)
                 guard account.names[childName] == nil else { throw StoreError.mailboxExists }

@@ -10,10 +10,11 @@ extension EmbeddedStore {
     private static let scanBatch = 256
 
     public func index(of key: MailboxKey) async throws(StoreError) -> MailboxIndex {
-        if let index = indexes.index(of: key) { return index }
         // A load is repeated when more happened during it than the cache keeps track of.
         for _ in 0..<4 {
-            _ = try await row(key)
+            // What a session was told of counters comes from the row: the index is never older.
+            let row = try await row(key)
+            if let index = indexes.index(of: key), index.highestModSeq.value >= row.highestModSeq { return index }
             let index = try await readers.read { [indexes] connection -> MailboxIndex? in
                 indexes.beginLoad(key)
                 var loaded: (index: MailboxIndex, row: MailboxRow)?
@@ -126,7 +127,9 @@ extension EmbeddedStore {
             guard try row.step() else {
                 throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there")
             }
-            let location = BlobLocation(segment: row.int(0), place: row.int(1), length: Int(row.int(2)))
+            guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
+                throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
+            }
             var checksums: [UInt32]?
             var whole: [UInt8]?
             if location.length <= EmbeddedStore.prefetchLimit {
@@ -169,7 +172,8 @@ extension MailboxIndex {
         guard let row = try AccountMailboxes.read(key.account, on: connection)?.rows[key.mailbox], row.deletedAt == 0
         else { return nil }
         var index = MailboxIndex(uidNext: row.uidNext, highestModSeq: ModSeq(row.highestModSeq), keywords: row.keywords)
-        let count = Int(clamping: row.messages)
+        // A damaged counter must not take all memory.
+        let count = min(max(0, Int(clamping: row.messages)), 1 << 20)
         index.uids.reserveCapacity(count)
         index.flags.reserveCapacity(count)
         index.modSeqs.reserveCapacity(count)

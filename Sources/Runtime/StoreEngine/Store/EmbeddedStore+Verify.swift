@@ -28,13 +28,6 @@ public struct VerifyReport: Sendable, Hashable {
     }
 }
 
-/// What `housekeep` did.
-public struct HousekeepingReport: Sendable, Hashable {
-    /// Expunged messages that can no longer be brought back.
-    public var forgottenMessages = 0
-    public init() {}
-}
-
 extension EmbeddedStore {
     /// Reads everything and compares: the database with itself, counters with rows, references with blobs, every octet of every
     /// blob with its checksum, the ledger with the records. Online: mail goes on meanwhile. Costs a read of the whole store.
@@ -55,15 +48,21 @@ extension EmbeddedStore {
             for start in stride(from: 0, to: blobs.count, by: 64) {
                 let part = Array(blobs[start..<min(start + 64, blobs.count)])
                 let faults = try await maintenance.read { [segments] _ in
-                    part.compactMap { segments.fault(of: $0.blob, at: $0.location) }
+                    part.compactMap { known in
+                        guard let location = known.location else {
+                            return "blob \(known.blob.hexadecimal): its place makes no sense"
+                        }
+                        return segments.fault(of: known.blob, at: location)
+                    }
                 }
                 for fault in faults { report.add(fault) }
             }
             for blob in blobs {
-                report.bytes += Int64(blob.location.length)
+                let length = Int64(blob.location?.length ?? 0)
+                report.bytes += length
                 if blob.references == 0 {
                     report.unreferencedBlobs += 1
-                    report.unreferencedBytes += Int64(blob.location.length)
+                    report.unreferencedBytes += length
                 }
             }
             return report
@@ -74,29 +73,12 @@ extension EmbeddedStore {
         }
     }
 
-    /// Forgets expunged messages whose time is over. To be called now and then, once an hour for example; works in small
-    /// commits so that mail does not wait.
-    public func housekeep() async throws(StoreError) -> HousekeepingReport {
-        var report = HousekeepingReport()
-        let seconds = options.expungedRetention.components.seconds
-        let before = clock.now().microseconds - seconds.multipliedReportingOverflow(by: 1_000_000).partialValue
-        var after = ExpungedPlace(account: -1, mailbox: -1, uid: -1)
-        while true {
-            let start = after
-            let (count, last) = try await committer.submit {
-                try $0.forgetExpunged(before: before, after: start, limit: 500)
-            }
-            report.forgottenMessages += count
-            guard let last else { return report }
-            after = last
-        }
-    }
-
     // MARK: Parts of verification
 
     private struct KnownBlob: Sendable {
         var blob: BlobID
-        var location: BlobLocation
+        /// Nil when the row's numbers make no sense.
+        var location: BlobLocation?
         var references: Int64
     }
 
@@ -156,7 +138,7 @@ extension EmbeddedStore {
         let rows = try connection(.allBlobs).add(Schema.shard).add([] as [UInt8]).add(Int64.max)
         while try rows.step() {
             guard let blob = BlobID(rows.bytes(0)) else { continue }
-            let location = BlobLocation(segment: rows.int(1), place: rows.int(2), length: Int(rows.int(3)))
+            let location = BlobLocation(segment: rows.int(1), place: rows.int(2), length: rows.int(3))
             blobs.append(KnownBlob(blob: blob, location: location, references: rows.int(4)))
         }
         return blobs
@@ -167,55 +149,5 @@ extension BlobID {
     var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-}
-
-/// Where a walk over `expunged` stands.
-struct ExpungedPlace: Sendable {
-    var account: Int64
-    var mailbox: Int64
-    var uid: Int64
-}
-
-extension WriteTransaction {
-    /// Forgets messages that were expunged before a moment. Returns how many, and where to go on.
-    func forgetExpunged(before: Int64, after: ExpungedPlace, limit: Int) throws -> (count: Int, last: ExpungedPlace?) {
-        let rows = try connection(.expiredExpunged).add(before).add(after.account).add(after.mailbox).add(after.uid)
-            .add(limit)
-        var expired: [(place: ExpungedPlace, modSeq: Int64, isRestorable: Bool, blob: BlobID?)] = []
-        while try rows.step() {
-            let place = ExpungedPlace(account: rows.int(0), mailbox: rows.int(1), uid: rows.int(2))
-            expired.append((place, rows.int(3), rows.int(4) != 0, BlobID(rows.bytes(5))))
-        }
-        var modSeqs: [MailboxKey: Int64] = [:]
-        for item in expired {
-            let place = item.place
-            try writing(.removeExpunged).add(place.account).add(place.mailbox).add(place.uid).run()
-            if item.isRestorable, let blob = item.blob {
-                try reference(blob, length: 0, count: -1)
-                try writing(.removeSummary).add(place.account).add(-place.mailbox).add(place.uid).run()
-            }
-            let key = MailboxKey(account: AccountID(place.account), mailbox: MailboxID(place.mailbox))
-            modSeqs[key] = max(modSeqs[key] ?? 0, item.modSeq)
-        }
-        for (key, modSeq) in modSeqs {
-            if var row = try? row(key) {
-                row.purgedModSeq = max(row.purgedModSeq, modSeq)
-                put(row)
-            } else {
-                try forgetMailbox(key)
-            }
-        }
-        return (expired.count, expired.count == limit ? expired.last?.place : nil)
-    }
-
-    /// Removes the row of a deleted mailbox once nothing of it can be brought back.
-    private func forgetMailbox(_ key: MailboxKey) throws {
-        let rest = try connection(.anyExpunged).add(key.account.value).add(key.mailbox.value)
-        defer { rest.finish() }
-        guard !(try rest.step()), var account = try? account(key.account) else { return }
-        try writing(.removeMailboxRow).add(key.account.value).add(key.mailbox.value).run()
-        account.rows[key.mailbox] = nil
-        put(account, id: key.account)
     }
 }

@@ -6,19 +6,24 @@ extension EmbeddedStore: MailboxStore {
     public func append(_ messages: [AppendedMessage], to key: MailboxKey) async throws(StoreError) -> AppendResult {
         let content = messages.map(\.content)
         defer { removeSpoolFiles(content) }
+        // Before the bytes are stored: what is refused later leaves them in the segment file.
+        let size = content.reduce(0) { $0 + Int64($1.size) }
+        guard directory.account(key.account)?.hasRoom(for: size) ?? true else { throw .overQuota }
         return try await committer.submit(content: content) { transaction in
             var row = try transaction.row(key)
             let bytes = content.reduce(0) { $0 + Int64($1.size) }
             guard try transaction.hasRoom(for: bytes, in: key.account) else { throw StoreError.overQuota }
             var new: [WriteTransaction.NewMessage] = []
+            var table = KeywordTable(row.keywords)
             for message in messages {
-                let bits = try WriteTransaction.bits(of: message.flags, &row.keywords, adding: true)
+                let bits = try transaction.bits(of: message.flags, &table, in: key, whenFull: .isLeftOut)
                 new.append(
                     WriteTransaction.NewMessage(
                         blob: message.content.blob, size: message.content.size, flags: bits,
                         internalDate: message.internalDate, prefix: [],
                         summary: message.summary))
             }
+            row.keywords = table.names
             let uids = try transaction.add(new, to: &row)
             for message in content { try transaction.reference(message.blob, length: message.size, count: 1) }
             transaction.count(key.account, messages: Int64(messages.count), bytes: bytes)

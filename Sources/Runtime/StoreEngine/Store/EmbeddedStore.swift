@@ -20,7 +20,7 @@ public final class EmbeddedStore: Sendable {
     let indexes: IndexCache
     let committer: Committer
     let readers: ReaderPool
-    /// For what takes long: verification, the ledger, removing files.
+    /// For what takes long: verification, the ledger, looking for what is to be forgotten.
     let maintenance: ReaderPool
     let segments: SegmentFiles
     let spool: SpoolDirectory
@@ -82,7 +82,8 @@ public final class EmbeddedStore: Sendable {
         readers = ReaderPool(path: path + "/store.db", threads: options.readers)
         maintenance = ReaderPool(path: path + "/store.db", threads: 1)
         committer = Committer(
-            connection: connection, checkpoints: Checkpointer(path: path + "/store.db"), segments: writer,
+            connection: connection, checkpoints: Checkpointer(path: path + "/store.db", logger: logger),
+            segments: writer,
             accounts: accountCache, indexes: indexes,
             directory: directory, clock: clock, logger: logger)
         self.writer = WriterBox(connection)
@@ -103,12 +104,21 @@ public final class EmbeddedStore: Sendable {
         }
         if let file = try? files.file(last.segment) {
             let size = try file.size()
+            if size < last.tail {
+                logger.error(
+                    "a segment is shorter than its rows say: messages are missing; `martlet verify` names them",
+                    metadata: ["file": "\(SegmentFormat.fileName(last.segment))", "octets": "\(last.tail - size)"])
+            }
             if size > last.tail {
                 logger.notice(
                     "the end of a segment that no row names is cut off",
                     metadata: ["file": "\(SegmentFormat.fileName(last.segment))", "octets": "\(size - last.tail)"])
                 try file.truncate(to: last.tail)
             }
+        } else if last.tail > 0 {
+            logger.error(
+                "a segment that rows name is not there: messages are missing; `martlet verify` names them",
+                metadata: ["file": "\(SegmentFormat.fileName(last.segment))"])
         }
         return SegmentWriter(
             files: files, segmentSize: options.segmentSize, freeSpaceReserve: options.freeSpaceReserve,
@@ -122,7 +132,9 @@ public final class EmbeddedStore: Sendable {
         committer.stop()
         readers.stop()
         maintenance.stop()
-        writer.connection.checkpoint(restart: true)
+        if let complaint = writer.connection.checkpoint(restart: true) {
+            logger.error("the database's log could not be copied", metadata: ["error": "\(complaint)"])
+        }
         writer.connection.close()
         lock.release()
     }
@@ -148,7 +160,7 @@ public final class EmbeddedStore: Sendable {
     func removeSpoolFiles(_ messages: [SpooledMessage]) {
         for message in messages {
             guard case .file(let path) = message.place else { continue }
-            maintenance.later { [spool] in try? spool.layer.remove(path) }
+            readers.later { [spool] in try? spool.layer.remove(path) }
         }
     }
 }

@@ -3,9 +3,6 @@ internal import MartletCore
 
 // Messages that come, change and go. Whatever can be refused is refused before the first row is written.
 extension WriteTransaction {
-    /// Octets of the longest keyword.
-    static let maximumKeywordLength = 255
-
     // MARK: Coming
 
     /// A message for one mailbox, with its bytes stored.
@@ -65,23 +62,23 @@ extension WriteTransaction {
 
     // MARK: Keywords
 
-    /// The bits of `flags`; keywords that the mailbox does not know are added to `keywords` when `adding`.
-    static func bits(of flags: NamedFlags, _ keywords: inout [String], adding: Bool) throws(StoreError) -> UInt64 {
-        var bits = flags.system.rawValue
-        for keyword in flags.keywords {
-            if let number = keywords.firstIndex(where: { $0.equalsIgnoringCase(keyword) }) {
-                bits |= Flags.keyword(number).rawValue
-            } else if adding {
-                guard !keyword.isEmpty, keyword.utf8.count <= maximumKeywordLength,
-                    keyword.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-                else {
-                    throw .notAllowed(reason: "a keyword is 1 to \(maximumKeywordLength) printable ASCII characters")
-                }
-                guard keywords.count < Flags.maximumKeywords else { throw .limit(name: "keywords in a mailbox") }
-                keywords.append(keyword)
-                bits |= Flags.keyword(keywords.count - 1).rawValue
-            }
-        }
+    /// The bits of `flags` in a mailbox, with keywords added to its `table` that it does not know yet.
+    func bits(
+        of flags: NamedFlags, _ table: inout KeywordTable, in key: MailboxKey, whenFull: KeywordTable.WhenFull
+    ) throws -> UInt64 {
+        if table.lacksPlaces(for: flags) { table.note(inUse: try keywordsInUse(in: key)) }
+        return try table.bits(of: flags, whenFull: whenFull)
+    }
+
+    /// Bits of the keywords that messages of the mailbox have, or messages that can be brought back into it: those are kept
+    /// with the mailbox's bits. O(n), and over at the first messages when all places are in use.
+    private func keywordsInUse(in key: MailboxKey) throws -> UInt64 {
+        let all = ~UInt64(0) << 5 & (~UInt64(0) >> UInt64(64 - 5 - Flags.maximumKeywords))
+        let statement = try connection(.flagsOfMailbox).add(key.account.value).add(key.mailbox.value)
+        statement.add(key.account.value).add(key.mailbox.value)
+        defer { statement.finish() }
+        var bits: UInt64 = 0
+        while bits & all != all, try statement.step() { bits |= UInt64(bitPattern: statement.int(0)) }
         return bits
     }
 
@@ -97,21 +94,22 @@ extension WriteTransaction {
         in key: MailboxKey, _ uids: [UInt32], _ operation: FlagOperation, unchangedSince: ModSeq?
     ) throws -> FlagChangeResult {
         var row = try row(key)
-        var keywords = row.keywords
+        var table = KeywordTable(row.keywords)
         let change: (UInt64) -> UInt64
         switch operation {
         case .replace(let flags):
-            let bits = try WriteTransaction.bits(of: flags, &keywords, adding: true)
+            let bits = try bits(of: flags, &table, in: key, whenFull: .fails)
             change = { _ in bits }
         case .add(let flags):
-            let bits = try WriteTransaction.bits(of: flags, &keywords, adding: true)
+            let bits = try bits(of: flags, &table, in: key, whenFull: .fails)
             change = { $0 | bits }
         case .remove(let flags):
-            let bits = try WriteTransaction.bits(of: flags, &keywords, adding: false)
+            let bits = table.knownBits(of: flags)
             change = { $0 & ~bits }
         }
         var result = FlagChangeResult(
-            messages: [], modified: [], highestModSeq: ModSeq(row.highestModSeq), keywords: keywords)
+            messages: [], previousModSeqs: [], modified: [], highestModSeq: ModSeq(row.highestModSeq),
+            raisedModSeq: false, keywords: row.keywords)
         var changes: [IndexChange] = []
         let modSeq = row.highestModSeq + 1
         for uid in uids.sortedWithoutDuplicates() {
@@ -120,6 +118,7 @@ extension WriteTransaction {
                 result.modified.append(uid)
                 continue
             }
+            result.previousModSeqs.append(entry.modSeq)
             let before = entry.flags.rawValue
             let after = change(before)
             if after != before {
@@ -134,11 +133,13 @@ extension WriteTransaction {
             }
             result.messages.append(entry)
         }
-        guard !changes.isEmpty || keywords.count != row.keywords.count else { return result }
-        // New keywords are a change that sessions have to hear of as well.
+        // A new keyword that no message got is none.
+        guard !changes.isEmpty else { return result }
         row.highestModSeq = modSeq
-        row.keywords = keywords
+        row.keywords = table.names
         result.highestModSeq = ModSeq(modSeq)
+        result.raisedModSeq = true
+        result.keywords = table.names
         put(row, changes)
         return result
     }
@@ -229,15 +230,17 @@ extension WriteTransaction {
         var target: MailboxRow
     }
 
-    /// Everything that can be refused: keywords of the destination, UIDs.
+    /// Everything that can be refused: UIDs.
     private func prepare(_ uids: [UInt32], from key: MailboxKey, to destination: MailboxKey) throws -> Transfer {
         let source = try row(key)
         var transfer = Transfer(target: try row(destination))
         transfer.messages = try uids.sortedWithoutDuplicates().compactMap { try message($0, in: key) }
+        var table = KeywordTable(transfer.target.keywords)
         for message in transfer.messages {
             let names = WriteTransaction.names(of: message.entry.flags.rawValue, source.keywords)
-            transfer.bits.append(try WriteTransaction.bits(of: names, &transfer.target.keywords, adding: true))
+            transfer.bits.append(try bits(of: names, &table, in: destination, whenFull: .isLeftOut))
         }
+        transfer.target.keywords = table.names
         guard UInt64(transfer.target.uidNext) + UInt64(transfer.messages.count) <= UInt64(UInt32.max) else {
             throw StoreError.limit(name: "UIDs of a mailbox")
         }
@@ -318,7 +321,9 @@ extension WriteTransaction {
             throw StoreError.corrupt(reason: "expunged message \(source)/\(message.uid) names no blob")
         }
         let names = WriteTransaction.names(of: flags, keywords)
-        let bits = try WriteTransaction.bits(of: names, &target.keywords, adding: true)
+        var table = KeywordTable(target.keywords)
+        let bits = try bits(of: names, &table, in: target.key, whenFull: .fails)
+        target.keywords = table.names
         target.highestModSeq += 1
         let entry = MessageEntry(
             uid: target.uidNext, flags: Flags(rawValue: bits), modSeq: ModSeq(target.highestModSeq), internalDate: date,
@@ -346,15 +351,5 @@ extension [UInt32] {
         result.reserveCapacity(count)
         for uid in sorted() where result.last != uid { result.append(uid) }
         return result
-    }
-}
-
-extension String {
-    /// Equal but for the case of ASCII letters.
-    func equalsIgnoringCase(_ other: String) -> Bool {
-        utf8.count == other.utf8.count
-            && zip(utf8, other.utf8).allSatisfy { left, right in
-                left == right || (left ^ right == 0x20 && (0x61...0x7A).contains(left | 0x20))
-            }
     }
 }

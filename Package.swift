@@ -71,6 +71,7 @@ let package = Package(
         pure("SMTPProtocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
         pure("IMAPProtocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
         pure("POP3Protocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
+        pure("DNSProtocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
         pure("SASLMechanisms", in: "Protocols", ["MartletBytes", "MartletCore", crypto, cryptoExtras]),
         // Mail flow
         pure("Records", in: "MailFlow", ["MartletBytes", "MartletCore"]),
@@ -116,7 +117,7 @@ let package = Package(
             [
                 "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine",
                 "NetworkTransport", "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server",
-                "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log,
+                "DNSProtocol", "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log,
                 .product(name: "X509", package: "swift-certificates"),
             ] + nio),
         .executableTarget(
@@ -139,6 +140,9 @@ let package = Package(
             "POP3Server",
             ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
+        tests("DNSProtocol", ["MartletCore", "DNSProtocol"]),
+        tests("NetworkTransport", ["NetworkTransport", crypto]),
+        tests("MessageFormat", ["MartletCore", "MessageFormat"]),
         tests(
             "IMAPServer",
             [

@@ -3,14 +3,21 @@ import socket
 import time
 
 
-def free_base(count, start=31000):
-    """The first base from which `count` ports in a row, and the lab's offsets, are free on 127.0.0.1."""
-    for base in range(start, 60000, 1000):
+# The lab's services, as they stand behind its --port-base.
+LAB_OFFSETS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
+
+
+def free_base(count, lab=1000, start=21000):
+    """The first base from which `count` ports in a row are free on loopback, and those of a lab at `base + lab`.
+
+    Below 32768, where the system takes ports for clients from."""
+    for base in range(start, 31000, 1000):
         try:
-            for port in range(base, base + count):
-                with socket.socket() as s:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind(("127.0.0.1", port))
+            for port in [*range(base, base + count), *(base + lab + offset for offset in LAB_OFFSETS)]:
+                for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                    with socket.socket(family) as s:
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        s.bind((host, port))
             return base
         except OSError:
             continue

@@ -1,6 +1,7 @@
 import Authentication
 import MailStore
 import MartletCore
+import Records
 import Testing
 
 @Suite struct DelayTests {
@@ -97,5 +98,64 @@ import Testing
         records = await world.records.wait(for: 3)
         #expect(records.count == 3)
         #expect(records[2].decisions.first?.evidence.contains(.init("earlier failures without a record", "5")) == true)
+    }
+
+    @Test("guesses that are made at once wait as those one after the other do")
+    func parallel() async {
+        let world = World()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<12 { group.addTask { _ = await world.login("anna", "guess \(number)") } }
+        }
+        // One after the other they wait 31.5 seconds and more; how many end while others wait is not to be foreseen.
+        #expect(world.clock.takeSlept() >= .seconds(15))
+    }
+
+    @Test("a dozen connections with the right password, from where it was used before, wait for nothing")
+    func owner() async {
+        let world = World()
+        _ = await world.login()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<12 { group.addTask { #expect(await world.login().account != nil) } }
+        }
+        #expect(world.clock.takeSlept() < .seconds(1))
+    }
+
+    @Test("the code of a failed login tells of this account, not of another that failed from the same address")
+    func ownStory() async throws {
+        let world = World { $0.slowsDownFailures = false }
+        var codes: [LookupCode] = []
+        for name in ["anna", "carl", "anna", "dora"] {
+            guard case .failure(let failure) = await world.login(name, "guess") else { return }
+            codes.append(try #require(failure.code))
+        }
+        #expect(codes[0] == codes[2] && Set(codes).count == 3)
+        let records = await world.records.wait(for: 3)
+        #expect(records.map(\.peer.login) == ["anna", "carl", "dora"])
+    }
+
+    @Test("an address that tries many names fills no store: the others are counted")
+    func manyNames() async {
+        let world = World { $0.slowsDownFailures = false }
+        for number in 0..<40 { _ = await world.login("name\(number)", "guess") }
+        world.clock.advance(.seconds(61))
+        _ = await world.login("name0", "guess")
+        let records = await world.records.wait(for: 21)
+        #expect(records.count == 21)
+        #expect(
+            records.last?.decisions.first?.evidence.contains(.init("earlier failures without a record", "20")) == true)
+    }
+
+    @Test("exchanges that end before they name anybody are recorded too", arguments: ["CRAM-MD5", "PLAIN", "LOGIN"])
+    func unnamed(mechanism: String) async {
+        let world = World()
+        let exchange = world.authenticator.makeExchange(world.peer(isTLS: mechanism != "PLAIN"))
+        var outcome = await exchange.start(mechanism: mechanism, initialResponse: nil)
+        if case .challenge = outcome { outcome = exchange.cancel() }
+        guard case .failure(let failure) = outcome else {
+            Issue.record("no failure")
+            return
+        }
+        let records = await world.records.wait(for: 1)
+        #expect(records.count == 1 && records[0].code == failure.code && records[0].peer.login == nil)
     }
 }

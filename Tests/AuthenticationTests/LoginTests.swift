@@ -197,4 +197,48 @@ import Testing
         let codes = LookupCodes()
         #expect(Set((0..<10_000).map { _ in codes.next(at: Passwords.now) }).count == 10_000)
     }
+
+    @Test("a login holds until the account is suspended or removed, or its own password changed or revoked")
+    func stillHolds() async throws {
+        let world = World()
+        world.directory.setCredentials([Passwords.secret, Passwords.device], of: world.anna)
+        var main = try #require(await world.login().account)
+        var device = try #require(await world.login("anna", "abcd-efgh").account)
+        #expect(world.authenticator.isUnchanged(main) && device.credentialNumber == 4)
+
+        // Another device is added: both sessions go on, after one look, and without one from then on.
+        let another = Passwords.make("another", 5, [Passwords.secret])
+        world.directory.setCredentials([Passwords.secret, Passwords.device, another], of: world.anna)
+        #expect(!world.authenticator.isUnchanged(main))
+        #expect(await world.authenticator.stillHolds(&main))
+        #expect(world.authenticator.isUnchanged(main))
+        let reads = world.directory.state.withLock { $0.credentialReads }
+        #expect(await world.authenticator.stillHolds(&main))
+        #expect(world.directory.state.withLock { $0.credentialReads } == reads)
+
+        // The password is changed: the device goes on. The device is revoked: it ends.
+        world.directory.setCredentials([Passwords.changed, Passwords.device], of: world.anna)
+        #expect(await !world.authenticator.stillHolds(&main))
+        #expect(await world.authenticator.stillHolds(&device))
+        world.directory.setCredentials([Passwords.changed], of: world.anna)
+        #expect(await !world.authenticator.stillHolds(&device))
+
+        // A new password with the number of an old one is not the old one.
+        var changed = try #require(await world.login("anna", "changed").account)
+        world.directory.state.withLock { $0.accounts[world.anna]?.isSuspended = true }
+        #expect(await !world.authenticator.stillHolds(&changed))
+        world.directory.state.withLock { $0.accounts[world.anna]?.isSuspended = false }
+        #expect(await world.authenticator.stillHolds(&changed))
+        world.directory.state.withLock { $0.accounts[world.anna] = nil }
+        #expect(await !world.authenticator.stillHolds(&changed))
+    }
+
+    @Test("a directory that does not answer vouches for nobody")
+    func unavailable() async throws {
+        let world = World()
+        var account = try #require(await world.login().account)
+        world.directory.setCredentials([Passwords.secret, Passwords.device], of: world.anna)
+        world.directory.state.withLock { $0.fails = true }
+        #expect(await !world.authenticator.stillHolds(&account))
+    }
 }

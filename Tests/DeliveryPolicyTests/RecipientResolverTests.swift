@@ -14,6 +14,10 @@ private struct Town: AddressLookup {
         "all@one.test": ["sales@one.test", "anna@one.test", "out@far.test"],
         "circle@one.test": ["round@one.test"], "round@one.test": ["circle@one.test"],
         "dead@one.test": ["nobody@one.test"],
+        // postmaster and abuse of two.test lead to an account that is gone, and in a circle.
+        "postmaster@two.test": ["gone@one.test"], "abuse@two.test": ["ring@one.test"],
+        "ring@one.test": ["abuse@two.test"], "help@one.test": ["postmaster@two.test"],
+        "abuse@one.test": ["dead@one.test"], "postmaster@three.test": ["deep0@one.test"],
         "abuse@three.test": ["anna@one.test"],
     ]
 
@@ -29,6 +33,9 @@ private struct Town: AddressLookup {
 
     func entry(localPart: String, domain: Domain) -> AddressEntry? {
         let key = "\(localPart)@\(domain.ascii)"
+        if localPart.hasPrefix("deep"), let number = Int(localPart.dropFirst(4)) {
+            return EmailAddress("deep\(number + 1)@\(domain.ascii)").map { .alias([$0]) }
+        }
         if let number = accounts[key], let address = EmailAddress(key) { return .account(AccountID(number), address) }
         return aliases[key].map { .alias($0.compactMap { EmailAddress($0) }) }
     }
@@ -78,11 +85,36 @@ private struct Town: AddressLookup {
         #expect(try resolve("postmaster@one.test", in: Town(hasAdministrator: false)).outcome == .unknownUser)
     }
 
-    @Test("Aliases in a circle reach nobody and end")
+    @Test("Aliases in a circle reach nobody, which is said, and end")
     func circle() throws {
         let resolution = try resolve("circle@one.test")
         #expect(resolution.targets.isEmpty)
-        #expect(resolution.outcome != .notLocal)
+        #expect(resolution.outcome == .unknownUser)
+        #expect(resolution.decision.summary.contains("points back at it"))
+    }
+
+    @Test(
+        "A role address whose alias leads to nobody, in a circle or too deep reaches the administrator",
+        arguments: [
+            "postmaster@two.test", "abuse@two.test", "abuse@one.test", "help@one.test", "postmaster@three.test",
+        ])
+    func roleFallback(address: String) throws {
+        let resolution = try resolve(address)
+        #expect(resolution.outcome == .found && resolution.usedRoleFallback)
+        #expect(resolution.targets.map(\.account.value) == [3])
+        #expect(try resolve(address, in: Town(hasAdministrator: false)).outcome != .found)
+    }
+
+    @Test("A lookup with a change over it answers as the directory will")
+    func changed() throws {
+        let anna = try #require(EmailAddress("anna@one.test"))
+        let circle = try #require(EmailAddress("circle@one.test"))
+        let mended = ChangedLookup(Town(), alias: circle, targets: [anna])
+        #expect(RecipientResolver().resolve(circle, in: mended).targets.map(\.account.value) == [1])
+        let two = try #require(Domain("two.test"))
+        let away = ChangedLookup(Town(), domain: LocalDomain(domain: two, catchAll: EmailAddress("nosuch@two.test")))
+        let anything = try #require(EmailAddress("anything@two.test"))
+        #expect(RecipientResolver().resolve(anything, in: away).outcome == .unknownUser)
     }
 
     @Test("A chain that is longer than the limit is told as broken")

@@ -19,10 +19,10 @@ SERVICES = {"smtp": 25, "pop3": 110, "imap": 143, "submissions": 465, "submissio
 
 
 def free_port_base():
-    """A base from which every service's port is free, on both loopback addresses."""
+    """A base from which every service's port is free, on both loopback addresses; below 32768, where clients' own ports begin."""
     generator = random.SystemRandom()
     for _ in range(200):
-        base = generator.randrange(20_000, 60_000, 10)
+        base = generator.randrange(20_000, 31_700, 10)
         try:
             for offset in SERVICES.values():
                 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -102,6 +102,20 @@ def binary():
     if not BINARY.exists():
         pytest.fail(f"{BINARY} is not built; run `make test`")
     return BINARY
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory):
+    """Compiles `preload/NAME.c`; gives the library's path, for LD_PRELOAD."""
+
+    def build(name):
+        library = tmp_path_factory.getbasetemp() / f"{name}.so"
+        if not library.exists():
+            source = Path(__file__).parent / "preload" / f"{name}.c"
+            run(need("cc"), "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl", "-lpthread")
+        return library
+
+    return build
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A disk that is full: 452 4.3.1, the server stays up, nothing that was acknowledged is lost.
 
-Read-only disks and failing fsync are injected in StoreEngineTests/FaultTests: a mount whose files are open cannot be made read-only."""
+Read-only disks and failing fsync are injected in test_faults.py: a mount whose files are open cannot be made read-only."""
 
 import imaplib
 import os

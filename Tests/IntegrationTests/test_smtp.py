@@ -1,6 +1,7 @@
 """SMTP, submission and LMTP as other servers and programs see them: Python's smtplib, and raw sockets for what no client sends."""
 
 import imaplib
+import json
 import re
 import smtplib
 import socket
@@ -8,7 +9,8 @@ import ssl
 import threading
 
 import pytest
-from conftest import need, run
+from conftest import need, run, wait_until
+from dialogue import Dialogue, code_of, explained, plain
 
 
 def talk(port, data, host="127.0.0.1", timeout=10):
@@ -177,7 +179,7 @@ def test_quota_is_told_at_rcpt(make_lab):
 
 
 def test_loops_are_stopped(lab):
-    received = b"Received: from a by b; Tue, 24 Nov 2026 00:00:00 +0000\r\n" * 60
+    received = b"Received: from a by b; Tue, 24 Nov 2026 00:00:00 +0000\r\n" * 101
     output = talk(lab.port("smtp"), envelope(lab) + b"DATA\r\n" + received + MESSAGE + b".\r\nQUIT\r\n")
     assert "554 5.4.6" in output
     output = talk(lab.port("smtp"), envelope(lab) + b"DATA\r\nDelivered-To: " + lab.user(1).encode() + b"\r\n" + MESSAGE + b".\r\nQUIT\r\n")
@@ -259,7 +261,9 @@ def test_connection_limit_per_address(make_lab):
     [peer.recv(200) for peer in held]
     with socket.create_connection(("127.0.0.1", lab.port("smtp"))) as refused:
         refused.settimeout(5)
-        assert refused.recv(200).startswith(b"421 4.7.0")
+        answer = refused.recv(200).decode()
+    assert answer.startswith("421 4.7.0") and "3 connections open" not in answer
+    assert "connections: defer" in explained(lab, answer)
     [peer.close() for peer in held]
 
 
@@ -272,3 +276,199 @@ def test_an_old_tls_version_is_refused(lab):
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(("127.0.0.1", lab.port("submissions"))) as peer, pytest.raises((ssl.SSLError, ConnectionError)):
         context.wrap_socket(peer)
+
+
+def begin(lab, *recipients, sender="a@far.test", service="smtp"):
+    dialogue = Dialogue(lab.port(service))
+    dialogue("EHLO c.test", f"MAIL FROM:<{sender}>")
+    for recipient in recipients:
+        assert dialogue(f"RCPT TO:<{recipient}>").startswith("250"), recipient
+    return dialogue
+
+
+def used(lab, address):
+    return json.loads(lab.command("account", "show", address, "--json").stdout)["account"]
+
+
+def ledger_holds(lab):
+    return lab.command("ledger", check=False).returncode == 0
+
+
+def test_an_account_that_goes_between_rcpt_and_data_loses_no_mail_in_silence(lab):
+    for name in ("gone", "stays"):
+        lab.command("account", "add", f"{name}@example.test", "--password-stdin", stdin="a password\n")
+    lab.command("alias", "add", "both@example.test", "gone@example.test", "stays@example.test")
+    alone, group = begin(lab, "gone@example.test"), begin(lab, "both@example.test")
+    lab.command("account", "remove", "gone@example.test", "--yes")
+    answer = alone.message(MESSAGE)
+    assert answer.startswith("550 5.1.1"), answer
+    told = explained(lab, answer)
+    assert "removed between RCPT" in told and "gone@example.test" in told
+    assert group.message(MESSAGE).startswith("250")
+    assert used(lab, "stays@example.test")["usedMessages"] == 1 and ledger_holds(lab)
+    assert alone("NOOP").startswith("250")
+    lab.command("alias", "remove", "both@example.test")
+    lab.command("account", "remove", "stays@example.test", "--yes")
+
+
+def test_lmtp_tells_and_records_that_nobody_has_room(make_lab, tmp_path):
+    lab = make_lab("--set", f"listeners.lmtp={tmp_path / 'lmtp.sock'}")
+    for number in (1, 2):
+        lab.command("account", "set", lab.user(number), "--quota", "1000")
+    with smtplib.LMTP(str(tmp_path / "lmtp.sock")) as client:
+        client.ehlo("relay.test")
+        client.docmd("MAIL", "FROM:<a@far.test>")
+        for number in (1, 2):
+            assert client.docmd("RCPT", f"TO:<{lab.user(number)}>")[0] == 250
+        client.docmd("DATA")
+        client.send(MESSAGE + b"y" * 900 + b"\r\n.\r\n")
+        answers = [client.getreply() for _ in range(2)]
+        for number, (code, text) in zip((1, 2), answers):
+            assert code == 452 and b"4.2.2 <%s>" % lab.user(number).encode() in text
+        told = explained(lab, answers[0][1].decode())
+        assert "quota: defer" in told and lab.user(1) in told and lab.user(2) in told
+        assert code_of(answers[0][1].decode()) == code_of(answers[1][1].decode())
+    assert used(lab, lab.user(1))["usedBytes"] == 0 and ledger_holds(lab)
+
+
+def test_a_message_that_does_not_fit_is_refused_though_mail_told_no_size(make_lab):
+    lab = make_lab()
+    for number in (1, 2):
+        lab.command("account", "set", lab.user(number), "--quota", "1000")
+    big = MESSAGE + (b"y" * 70 + b"\r\n") * 4_000
+    for recipients in ([1], [1, 2]):
+        answer = begin(lab, *map(lab.user, recipients)).message(big)
+        assert answer.startswith("452 4.2.2"), answer
+        assert "quota: defer" in explained(lab, answer)
+    assert used(lab, lab.user(1))["usedBytes"] == 0
+    # With one who has room it is taken for all, as a list is.
+    assert begin(lab, lab.user(1), lab.user(3)).message(big).startswith("250")
+    assert ledger_holds(lab)
+
+
+def test_one_recipient_who_had_the_message_before_does_not_keep_it_from_the_others(make_lab, tmp_path):
+    lab = make_lab("--set", f"listeners.lmtp={tmp_path / 'lmtp.sock'}")
+    looping = f"Delivered-To: {lab.user(2)}\r\n".encode() + MESSAGE
+    answer = begin(lab, lab.user(1), lab.user(2)).message(looping)
+    assert answer.startswith("250"), answer
+    told = lab.command("explain", answer.rsplit(" ", 1)[1]).stdout
+    assert "loop: discard" in told and "accepted" in told
+    assert used(lab, lab.user(1))["usedMessages"] == 1 and used(lab, lab.user(2))["usedMessages"] == 0
+    assert begin(lab, lab.user(2)).message(looping).startswith("554 5.4.6")
+    with smtplib.LMTP(str(tmp_path / "lmtp.sock")) as client:
+        client.ehlo("relay.test")
+        client.docmd("MAIL", "FROM:<a@far.test>")
+        for number in (1, 2):
+            client.docmd("RCPT", f"TO:<{lab.user(number)}>")
+        client.docmd("DATA")
+        client.send(looping + b".\r\n")
+        assert [client.getreply()[0] for _ in range(2)] == [250, 554]
+    assert ledger_holds(lab)
+
+
+@pytest.mark.parametrize("field", ["From", "To", "Cc"])
+def test_a_list_of_addresses_without_its_comma_hangs_nothing(lab, field):
+    answer = begin(lab, lab.user(1)).message(f"{field}: <a@b.test> <c@d.test>\r\n\r\nx")
+    assert answer.startswith("250"), answer
+
+
+def test_a_refusal_names_whom_it_refused(lab):
+    dialogue = Dialogue(lab.port("smtp"))
+    dialogue("EHLO c.test", "MAIL FROM:<first@far.test>", "RSET")
+    told = explained(lab, dialogue("MAIL FROM:<second@far.test> SIZE=999999999"))
+    assert "second@far.test" in told and "first@far.test" not in told
+    dialogue("MAIL FROM:<first@far.test>", "EHLO c.test")
+    for command, code in [
+        ("MAIL FROM:<third@far.test> RET=HDRS", "555 5.5.4"), ("MAIL FROM:<th ird>", "501 5.1.7"), ("MAIL FROM:<thïrd@far.test>", "553 5.6.7"),
+    ]:
+        answer = dialogue(command)
+        assert answer.startswith(code), answer
+        told = explained(lab, answer)
+        assert command.split("<")[1].split(">")[0] in told and "first@far.test" not in told
+    dialogue("MAIL FROM:<fourth@far.test>")
+    for command, code in [("RCPT TO:<user0001@example.test> X=1", "555 5.5.4"), ("RCPT TO:user0001", "501 5.5.4"), ("RCPT TO:<jürgen@example.test>", "553 5.6.7")]:
+        answer = dialogue(command)
+        assert answer.startswith(code), answer
+        told = explained(lab, answer)
+        assert "fourth@far.test" in told and command.split(":")[1].strip("<>").split(">")[0] in told
+    with Dialogue(lab.port("submission")) as submission:
+        submission("EHLO c.test")
+        answer = submission("MAIL FROM:<fifth@far.test>")
+        assert answer.startswith("530 5.7.0") and "fifth@far.test" in explained(lab, answer)
+
+
+def test_commands_that_are_not_understood_make_one_record_a_connection(lab):
+    dialogue = Dialogue(lab.port("smtp"))
+    dialogue("EHLO c.test", "MAIL FROM:<garbled@far.test>", "XYZZY", "DATA\x1b[31m", "NOOP" + "x" * 3_000)
+    dialogue.socket.close()
+    lines = wait_until(lambda: lab.command("explain", "garbled@far.test", check=False).stdout, 5, "no record")
+    assert "3 commands were refused" in lines and "500 5.5.1" in lines and "500 5.5.2" in lines and "\x1b" not in lines
+    # When they end the session, the same record tells both.
+    many = Dialogue(lab.port("smtp"))
+    many.send("XYZZY\r\n" * 25)
+    replies = [many.reply() for _ in range(22)]
+    told = explained(lab, replies[-1])
+    assert replies[-1].startswith("421 4.7.0") and "21 commands were refused" in told and "Too many errors" in told
+
+
+def test_a_message_that_the_shutdown_cuts_off_has_a_record(make_lab):
+    lab = make_lab()
+    dialogue = begin(lab, lab.user(1), sender="cut@far.test")
+    dialogue("DATA")
+    dialogue.send("From: a@far.test\r\n")
+    assert lab.stop() == 0
+    answer = dialogue.reply()
+    assert answer.startswith("421 4.3.2"), answer
+    told = lab.command("explain", code_of(answer)).stdout
+    assert "in the middle of the message" in told and "cut@far.test" in told and lab.user(1) in told
+
+
+def test_our_own_address_literal_is_a_name_of_ours(lab):
+    assert begin(lab, "postmaster@[127.0.0.1]", "user0001@[127.0.0.1]").message(MESSAGE).startswith("250")
+    with Dialogue(lab.port("smtp"), host="::1") as dialogue:
+        dialogue("EHLO c.test", "MAIL FROM:<a@far.test>")
+        assert dialogue("RCPT TO:<postmaster@[IPv6:0:0::1]>").startswith("250")
+        assert dialogue("RCPT TO:<nobody@[IPv6:::1]>").startswith("550 5.1.1")
+        assert dialogue("RCPT TO:<postmaster@[192.0.2.1]>").startswith("550 5.7.1")
+        assert dialogue("RCPT TO:<postmaster@[127.0.0.1]>").startswith("550 5.7.1")
+
+
+def test_a_header_of_too_many_lines_is_refused_for_its_lines(lab):
+    answer = begin(lab, lab.user(1)).message(b"X: y\r\n" * 6_000 + b"\r\nx")
+    assert answer.startswith("552 5.3.4") and "5000 lines" in answer
+    answer = begin(lab, lab.user(1)).message((b"X: " + b"y" * 900 + b"\r\n") * 1_300 + b"\r\nx")
+    assert answer.startswith("552 5.3.4") and "1048576 octets" in answer
+
+
+def test_silence_and_slowness_end_with_421_and_a_record(make_lab):
+    lab = make_lab("--set", "smtp.command-timeout=10s", "--set", "smtp.data-timeout=10s", "--set", "smtp.min-data-rate=1000")
+    idle, dripping, login = (Dialogue(lab.port(service)) for service in ("smtp", "smtp", "submission"))
+    silent, slow = (begin(lab, lab.user(1), sender=f"{name}@far.test") for name in ("silent", "slow"))
+    login("EHLO c.test", "AUTH LOGIN")
+    assert silent("DATA").startswith("354") and slow("DATA").startswith("354")
+    silent.send("From: a@far.test\r\n")
+    stop = threading.Event()
+
+    def drip():
+        try:
+            while not stop.wait(0.5):
+                slow.send("X-Slow: y\r\n")
+                # A line that comes byte by byte is no line.
+                dripping.send("N")
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        for dialogue in (idle, dripping, login, silent, slow):
+            answer = dialogue.reply()
+            assert answer.startswith("421 4.4.2"), answer
+            told = explained(lab, answer)
+            assert ("less than 1000 octets" if dialogue is slow else "silent for too long") in told
+            if dialogue is silent:
+                assert "silent@far.test" in told
+    finally:
+        stop.set()
+        thread.join()
+    assert count(lab, 1) == 0

@@ -102,4 +102,16 @@ import Testing
         let reply = SMTPReply(550, EnhancedStatus(5, 1, 1), lines: ["no\r\n250 yes", "ü"])
         #expect(String(decoding: reply.bytes, as: UTF8.self) == "550-5.1.1 no??250 yes\r\n550 5.1.1 ü\r\n")
     }
+
+    @Test("Local parts that look alike are equal bytes, in whatever form they were written")
+    func normalization() throws {
+        let composed = try #require(EmailAddress("\u{F6}@a.test"))
+        let decomposed = try #require(EmailAddress("o\u{308}@a.test"))
+        #expect(Array(composed.localPart.utf8) == Array(decomposed.localPart.utf8))
+        #expect(Array(composed.description.utf8) == Array(decomposed.description.utf8))
+        #expect(Array(try #require(EmailAddress("O\u{308}@a.test")).foldedLocalPart.utf8) == Array("\u{F6}".utf8))
+        // 32 letters of three octets each become 32 of two.
+        #expect(EmailAddress(String(repeating: "o\u{308}", count: 32) + "@a.test") != nil)
+        #expect(EmailAddress(String(repeating: "o\u{308}", count: 33) + "@a.test") == nil)
+    }
 }

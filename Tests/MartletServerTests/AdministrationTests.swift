@@ -47,7 +47,8 @@ struct AdministrationTests {
             }
             #expect(accounts.map(\.address) == ["anna@example.test", "bert@example.test"])
             #expect(accounts.map(\.isAdministrator) == [true, false])
-            #expect(accounts[0].addresses.contains("team@example.test"))
+            // A group speaks for all of its members, not for one.
+            #expect(accounts[0].addresses == ["anna@example.test"])
             guard case .aliases(let aliases) = try await session.perform(.aliasList(domain: "example.test")) else {
                 Issue.record("aliases"); return
             }
@@ -125,7 +126,73 @@ struct AdministrationTests {
                 case .appPasswords(let left) = try await session.perform(.appPasswordList(address: "anna@example.test"))
             else { Issue.record("list"); return }
             #expect(left.map(\.label) == ["desk"])
+            // Numbers are never used again, also when the last one was revoked.
+            _ = try await session.perform(.appPasswordRevoke(address: "anna@example.test", number: 2))
+            guard
+                case .appPassword(let third, _) = try await session.perform(
+                    .appPasswordAdd(address: "anna@example.test", label: "tablet"))
+            else { Issue.record("third"); return }
+            #expect(third.number > 2)
         }
+    }
+
+    @Test("An alias or a catch-all that would reach nobody is refused, with the directory as it would be")
+    func unreachable() async throws {
+        try await withSession { session in
+            _ = try await session.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
+            _ = try await session.perform(add("anna@example.test"))
+            func alias(_ name: String, _ targets: String...) async throws -> AdministrationFailure.Kind? {
+                try await failure(
+                    session, .aliasAdd(address: "\(name)@example.test", targets: targets.map { "\($0)@example.test" }))
+            }
+            #expect(try await alias("a1", "anna") == nil)
+            #expect(try await alias("a1", "a1") == .refused, "to itself")
+            #expect(try await alias("a2", "a1") == nil)
+            #expect(try await alias("a1", "a2") == .refused, "a circle")
+            #expect(try await alias("a1", "a2", "anna") == nil, "a circle with a way out")
+            #expect(try await alias("a1", "anna") == nil)
+
+            #expect(try await alias("ch0", "anna") == nil)
+            for number in 1...9 { #expect(try await alias("ch\(number)", "ch\(number - 1)") == nil) }
+            #expect(try await alias("ch10", "ch9") == .refused, "an eleventh alias behind each other")
+            #expect(try await alias("ch0", "a1") == .refused, "it would make a chain that exists too long")
+            #expect(try await alias("ch0", "anna") == nil)
+
+            func catchAll(_ name: String) async throws -> AdministrationFailure.Kind? {
+                try await failure(
+                    session,
+                    .domainSet(domain: "example.test", catchAll: .address("\(name)@example.test"), separator: .keep))
+            }
+            #expect(try await catchAll("anna") == nil)
+            #expect(try await catchAll("nosuch") == .refused, "the present catch-all does not vouch for the next")
+            #expect(try await catchAll("a2") == nil)
+        }
+    }
+
+    @Test("An alias in one form of Unicode is the alias in the other, and stays removed")
+    func normalization() async throws {
+        let directory = DataDirectory(
+            FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path)
+        try directory.create()
+        defer { try? FileManager.default.removeItem(atPath: directory.path) }
+        let configuration = try Configuration.load().configuration
+        let first = try await AdministrationSession.open(directory, configuration: configuration)
+        _ = try await first.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
+        _ = try await first.perform(add("anna@example.test"))
+        _ = try await first.perform(add("bert@example.test"))
+        for (form, target) in [("\u{F6}", "anna"), ("o\u{308}", "bert")] {
+            let request = AdministrationRequest.aliasAdd(
+                address: "\(form)@example.test", targets: ["\(target)@example.test"])
+            #expect(try await failure(first, request) == nil)
+        }
+        #expect(try await failure(first, .aliasRemove(address: "\u{F6}@example.test")) == nil)
+        first.close()
+        let second = try await AdministrationSession.open(directory, configuration: configuration)
+        defer { second.close() }
+        guard case .aliases(let aliases) = try await second.perform(.aliasList(domain: nil)) else {
+            Issue.record("aliases"); return
+        }
+        #expect(aliases.isEmpty, "\(aliases)")
     }
 
     @Test("A store that was only used as it should be is sound")

@@ -109,6 +109,39 @@ struct ConfigurationTests {
             ])
     }
 
+    @Test("What two keys have wrong between them is told beside what one has wrong alone")
+    func conflictsToo() {
+        let text = """
+            tls:
+              certificate: /a.pem
+            listeners:
+              smtp: 127.0.0.1:25
+              imap: 127.0.0.1:25
+              pop3: nowhere
+            smtp:
+              max-errors: none
+            """
+        let found = mistakes(text)
+        #expect(found.count == 4, "\(found.joined(separator: "\n"))")
+        for part in ["pop3: “nowhere”", "max-errors: “none”", "tls.key is not", "both want 127.0.0.1:25"] {
+            #expect(found.contains { $0.contains(part) }, "\(part)")
+        }
+        // A key whose value is wrong is told once: what it is to be nobody knows.
+        #expect(mistakes("listeners:\n  smtp: x\n  imap: 0.0.0.0:25\n").count == 1)
+    }
+
+    @Test("A variable whose section is mistyped is warned of with the nearest key; others' variables are not")
+    func mistypedVariable() throws {
+        let (_, settings) = try Configuration.load(environment: [
+            "MARTLET_SMPT_MAX_ERRORS": "4", "MARTLET_SHARED": "/elsewhere", "MARTLET": "x", "MARTLET_CI": "1",
+        ])
+        #expect(settings.warnings.count == 1, "\(settings.warnings)")
+        #expect(
+            settings.warnings.first?.description
+                == "environment variable MARTLET_SMPT_MAX_ERRORS: there is no such key; it is passed over; "
+                + "did you mean MARTLET_SMTP_MAX_ERRORS?")
+    }
+
     @Test("The environment stands above the file, --set above the environment, and each says where it came from")
     func layers() throws {
         let (configuration, settings) = try Configuration.load(

@@ -8,12 +8,16 @@ struct LabTests {
     private func options(
         portBase: Int = 20_000, domain: String = "example.test", users: Int = 2, password: String = "secret",
         isOpen: Bool = false,
-        zones: [String] = [], resolver: String? = nil, routes: [String] = [], clock: String? = nil
+        overrides: [String] = [], zones: [String] = [], resolver: String? = nil, routes: [String] = [],
+        clock: String? = nil
     ) throws(LabFailure) -> LabOptions {
-        try LabOptions(
-            directory: "/tmp/martlet-lab-never-made", portBase: portBase, domain: domain, users: users,
-            password: password, isOpen: isOpen,
-            overrides: [], zones: zones, resolver: resolver, routes: routes, clockFile: clock)
+        try Lab(
+            LabOptions(
+                directory: "/tmp/martlet-lab-never-made", portBase: portBase, domain: domain, users: users,
+                password: password, isOpen: isOpen,
+                overrides: overrides, zones: zones, resolver: resolver, routes: routes, clockFile: clock),
+            environment: [:]
+        ).options
     }
 
     @Test("The lab's own configuration gives each service 127.0.0.1 and ::1 at the port base plus its number")
@@ -59,15 +63,16 @@ struct LabTests {
     func mistakes() throws {
         do {
             _ = try options(
-                portBase: 70_000, domain: "-", users: -1, password: "", zones: ["/nowhere.zone"], resolver: "127.0.0.1",
+                portBase: 70_000, domain: "-", users: -1, password: "", overrides: ["smtp.max-eror=5", "tls.key=/k"],
+                zones: ["/nowhere.zone"], resolver: "127.0.0.1",
                 routes: ["x", "a.test=b:0"],
                 clock: "/nowhere")
             Issue.record("the options are wrong")
         } catch {
-            #expect(error.problems.count == 9, "\(error)")
+            #expect(error.problems.count == 11, "\(error)")
             for part in [
                 "--port-base", "--domain", "--users", "--password", "--zone", "--resolver", "--route “x”",
-                "--route “a.test=b:0”", "--clock",
+                "--route “a.test=b:0”", "--clock", "--set: unknown key", "--set: tls.key is set",
             ] {
                 #expect(error.problems.contains { $0.hasPrefix(part) }, "\(part)")
             }
@@ -90,6 +95,16 @@ struct LabTests {
             _ = try options(zones: [good], resolver: "[::1]:5353", routes: ["b.test=127.0.0.1:3025"], clock: clock)
         }
         #expect(throws: LabFailure.self) { _ = try options(zones: [bad]) }
+        let garbage = directory.appendingPathComponent("garbage.zone").path
+        try Data("; a comment\nhello world\n@ MX mail\n".utf8).write(to: URL(fileURLWithPath: garbage))
+        do {
+            _ = try options(zones: [garbage])
+            Issue.record("garbage is no zone")
+        } catch {
+            #expect(error.problems.count == 2, "\(error)")
+            #expect(error.problems[0].hasPrefix("--zone \(garbage):2: “world” is no type"), "\(error)")
+            #expect(error.problems[1].hasPrefix("--zone \(garbage):3: MX: “mail” is no preference"), "\(error)")
+        }
         #expect(throws: LabFailure.self) { _ = try options(clock: good) }
         let ahead = OffsetClock(path: clock).now() - SystemClock().now()
         #expect(ahead > .seconds(3_590) && ahead <= .seconds(3_600))

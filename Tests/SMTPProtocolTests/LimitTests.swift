@@ -141,7 +141,9 @@ import Testing
         let excess = SessionDriver(limits: limits)
         excess.feed(TranscriptTests.envelope + String(repeating: "RCPT TO:<c@one.test>\r\n", count: 60))
         #expect(excess.codes.filter { $0 == "452/4.5.3" }.count == 41)
-        #expect(excess.envelopeRefusals == [.tooManyRecipients(limit: 1)], "one record for all of them")
+        #expect(
+            excess.envelopeRefusals.map(\.reason) == [.tooManyRecipients(limit: 1)], "one record for all of them")
+        #expect(excess.envelopeRefusals.first?.recipient == "c@one.test")
         #expect(excess.codes.last == "421/4.7.0")
         let idle = SessionDriver(limits: limits)
         idle.feed(String(repeating: "NOOP\r\n", count: 60))

@@ -105,7 +105,30 @@ import Testing
         driver.feed("MAIL FROM:<ü@b.test>\r\n")
         #expect(
             driver.envelopeRefusals == [
-                .authenticationRequired, .declaredTooLarge(60_000_000, limit: 50_000_000), .needsSMTPUTF8,
+                EnvelopeRefusal(.authenticationRequired, sender: "a@b.test"),
+                EnvelopeRefusal(.declaredTooLarge(60_000_000, limit: 50_000_000), sender: "a@b.test"),
+                EnvelopeRefusal(.needsSMTPUTF8, sender: "ü@b.test"),
+            ])
+    }
+
+    @Test(
+        "A sender or recipient that is refused for its form is told with what was written, and RSET forgets the one before"
+    )
+    func malformedPaths() {
+        let driver = SessionDriver()
+        driver.feed(Self.start + "MAIL FROM:<first@b.test>\r\nRSET\r\n")
+        let isClosed = !driver.session.isInTransaction
+        #expect(isClosed)
+        driver.feed("MAIL FROM:<second@b.test> RET=HDRS\r\nMAIL FROM:<@>\r\nMAIL FROM:<third@b.test>\r\n")
+        let isOpen = driver.session.isInTransaction
+        #expect(isOpen)
+        driver.feed("RCPT TO:<d@one.test> NOTIFY=NEVER\r\nRCPT TO:e@one.test\r\nRCPT TO:<ü@one.test>\r\n")
+        #expect(
+            driver.envelopeRefusals == [
+                EnvelopeRefusal(.malformed, sender: "second@b.test"), EnvelopeRefusal(.malformed, sender: "@"),
+                EnvelopeRefusal(.malformed, sender: "third@b.test", recipient: "d@one.test"),
+                EnvelopeRefusal(.malformed, sender: "third@b.test", recipient: "TO:e@one.test"),
+                EnvelopeRefusal(.needsSMTPUTF8, sender: "third@b.test", recipient: "ü@one.test"),
             ])
     }
 

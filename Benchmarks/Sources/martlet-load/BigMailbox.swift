@@ -7,7 +7,8 @@ struct BigMailbox: Sendable {
     func run(gate: Gate) -> [(String, JSON)] {
         let port = options.port("port")
         let password = options.string("password", "secret")
-        let user = options.user(options.integer("user", 1))
+        let userNumber = options.integer("user", 1)
+        let user = options.user(userNumber)
         let repeats = options.integer("repeats", 5)
         var fields: [(String, JSON)] = []
         gate.pass("ready")
@@ -49,8 +50,10 @@ struct BigMailbox: Sendable {
                 fields += [(name, .number(try median(repeats, work)))]
             }
             var hits = 0
+            let digits = String(SampleMessage.number(42, of: userNumber))
+            let wanted = String(repeating: "0", count: max(0, 10 - digits.count)) + digits
             let search = { () throws(LoadError) in
-                hits = try connection.command("UID SEARCH SUBJECT \"number 0000000042\"").searchHits
+                hits = try connection.command("UID SEARCH SUBJECT \"number \(wanted)\"").searchHits
                 guard hits == 1 else { throw LoadError("SEARCH SUBJECT found \(hits) instead of 1") }
             }
             fields += [("searchFirst", .number(try time(search)))]

@@ -27,6 +27,8 @@ struct IMAPLoad: Sendable {
             var tally = Tally()
             var random = UInt64(session) &* 7_919 &+ 17
             var user = session
+            // Never the same twice, over all logins: no store may fold two appended messages into one.
+            var number = session * 100_000_000
             do throws(LoadError) {
                 repeat {
                     var begun = now()
@@ -38,8 +40,9 @@ struct IMAPLoad: Sendable {
                         throw LoadError("the mailbox of user \(user % users + 1) has fewer than \(Self.minimumMessages) messages")
                     }
                     tally.add(.select, since: begun)
-                    for turn in 0..<turns {
-                        try twentyCommands(connection, &random, sample, number: session * 1_000_000 + turn, &tally)
+                    for _ in 0..<turns {
+                        try twentyCommands(connection, &random, sample, number: number, &tally)
+                        number += 1
                         if now() &- begin > duration, turns > 1 { break }
                     }
                     begun = now()
@@ -145,7 +148,7 @@ struct IMAPFill: Sendable {
                         command.reserveCapacity(batch * (sample.size + 40))
                         for number in count..<count + batch {
                             command += Array(" () \"23-Nov-2026 10:00:00 +0000\" {\(sample.size)+}\r\n".utf8)
-                            sample.write(number: number, to: &command)
+                            sample.write(number: SampleMessage.number(number, of: user), to: &command)
                         }
                         let begun = now()
                         _ = try connection.command(bytes: command)

@@ -50,6 +50,9 @@ struct SampleMessage: Sendable {
 
     var size: Int { template.count }
 
+    /// The number of the `index`th message that fills a user's mailbox: no two users have the same.
+    static func number(_ index: Int, of user: Int) -> Int { user * 10_000_000 + index }
+
     /// Appends message `number` to `bytes`.
     func write(number: Int, to bytes: inout [UInt8]) {
         let base = bytes.count

@@ -26,7 +26,10 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
             ascii = String(decoding: bytes, as: UTF8.self)
             return
         }
-        guard let converted = Domain.toASCII(String(decoding: bytes, as: UTF8.self)) else { return nil }
+        // libidn2 takes a C string: behind a NUL it would see nothing, and the name would be another one.
+        guard !bytes.contains(0), let converted = Domain.toASCII(String(decoding: bytes, as: UTF8.self)) else {
+            return nil
+        }
         guard Domain.isHostName(Array(converted.utf8)) else { return nil }
         ascii = converted
     }

@@ -1,6 +1,7 @@
 /// A mailbox address: local part and domain (RFC 5321 §4.1.2 `Mailbox`, RFC 6531 §3.3 for UTF-8 local parts).
 ///
-/// The local part is kept unquoted, as its meaning: `"a b"@x` has the local part `a b`. Address literals
+/// The local part is kept unquoted, as its meaning: `"a b"@x` has the local part `a b`; beyond ASCII it is kept in
+/// normalization form C (RFC 6532 §3.1), so that equal addresses are equal bytes too. Address literals
 /// (`user@[192.0.2.1]`) are `EmailAddress.Host.literal`. No value exists that cannot be written back as an address.
 public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
     /// What stands right of the `@`.
@@ -20,6 +21,9 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
     ///   - localPart: the unquoted local part: 1 to 64 octets of UTF-8, no control characters.
     ///   - host: what stands right of the `@`.
     public init?(localPart: String, host: Host) {
+        // No form is more than three times as long as another (UAX #15 §12.1).
+        guard localPart.utf8.count <= 3 * EmailAddress.maximumLocalPartLength else { return nil }
+        let localPart = Normalization.nfc(localPart)
         let bytes = localPart.utf8
         guard !bytes.isEmpty, bytes.count <= EmailAddress.maximumLocalPartLength else { return nil }
         guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
@@ -65,7 +69,7 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// The local part in the form that addresses of one account are compared in: case is folded, since no receiver that
     /// people use tells `Anna` from `anna` (RFC 5321 §2.4 leaves this to the receiving host: that is us).
-    public var foldedLocalPart: String { localPart.lowercased() }
+    public var foldedLocalPart: String { Normalization.nfc(localPart.lowercased()) }
 
     var quotedLocalPart: String {
         let bytes = Array(localPart.utf8)

@@ -13,7 +13,7 @@ public protocol AddressLookup {
 /// Finds who an address reaches: account, alias, group, subaddress, role address, catch-all, in this order.
 ///
 /// `postmaster` and `abuse` of every local domain reach somebody (RFC 5321 §4.5.1, RFC 2142 §4), and `postmaster` without
-/// a domain means the first local domain's (RFC 5321 §4.1.1.3). Pure: asks `AddressLookup`, keeps nothing.
+/// a domain means the first local domain's (RFC 5321 §4.1.1.3): also when their alias leads to nobody any more. Pure: asks `AddressLookup`, keeps nothing.
 public struct RecipientResolver: Sendable {
     /// Aliases that may follow each other.
     public static let maximumDepth = 10
@@ -33,7 +33,19 @@ public struct RecipientResolver: Sendable {
                         "add the domain with `martlet domain add`, or send through the submission port after a login"))
         }
         var expansion = Expansion()
-        let isFound = expand(address, depth: 0, into: &expansion, lookup)
+        let isKnown = expand(address, depth: 0, into: &expansion, lookup)
+        let isRole = RecipientResolver.isRole(address.foldedLocalPart)
+        var usedRoleFallback = false
+        // A role address whose alias leads to nobody, or cannot be expanded, reaches whom it would reach without the alias.
+        if expansion.failure != nil ? isRole : (expansion.isEmpty && expansion.hasRole),
+            let (account, owner) = lookup.roleFallback()
+        {
+            expansion.failure = nil
+            expansion.targets = [Resolution.Target(account: account, address: owner)]
+            expansion.outside = []
+            expansion.path.append("its aliases reach nobody, so it goes to the administrator \(owner)")
+            usedRoleFallback = true
+        }
         var evidence = [Decision.Evidence("recipient", address.description)]
         evidence += expansion.path.map { .init("by", $0) }
         if let failure = expansion.failure {
@@ -44,24 +56,29 @@ public struct RecipientResolver: Sendable {
                     evidence: evidence,
                     remedy: "mend it with `martlet alias add`"))
         }
-        guard isFound else {
+        guard !expansion.isEmpty else {
             return Resolution(
                 outcome: .unknownUser,
                 decision: Decision(
                     check: "recipient", outcome: .refuse,
-                    summary: "There is no account, alias or catch-all for this address.", evidence: evidence,
+                    summary: isKnown
+                        ? "The alias reaches nobody: what it names is unknown, or points back at it."
+                        : "There is no account, alias or catch-all for this address.", evidence: evidence,
                     reference: "RFC 5321 §4.2.3",
                     remedy: "`martlet account add` or `martlet alias add` makes it an address of ours"))
         }
+        let count = expansion.targets.count + expansion.outside.count
         return Resolution(
-            outcome: .found, targets: expansion.targets, outside: expansion.outside,
+            outcome: .found, targets: expansion.targets, outside: expansion.outside, usedRoleFallback: usedRoleFallback,
             decision: Decision(
                 check: "recipient", outcome: .pass,
-                summary: expansion.targets.count + expansion.outside.count == 1
-                    ? "The address reaches one mailbox owner."
-                    : "The address reaches \(expansion.targets.count + expansion.outside.count) mailbox owners.",
+                summary: count == 1
+                    ? "The address reaches one mailbox owner." : "The address reaches \(count) mailbox owners.",
                 evidence: evidence, reference: "RFC 5321 §3.9"))
     }
+
+    /// Local parts that always reach somebody (RFC 5321 §4.5.1, RFC 2142 §4).
+    static func isRole(_ localPart: String) -> Bool { localPart == "postmaster" || localPart == "abuse" }
 
     private struct Expansion {
         var targets: [Resolution.Target] = []
@@ -69,10 +86,14 @@ public struct RecipientResolver: Sendable {
         var path: [String] = []
         var visited: Set<String> = []
         var accounts: Set<AccountID> = []
+        /// A role address was met on the way.
+        var hasRole = false
         var failure: String?
+        var isEmpty: Bool { targets.isEmpty && outside.isEmpty }
     }
 
-    /// Adds what `address` reaches. False when nobody is found.
+    /// Adds what `address` reaches. False when there is no entry for it.
+    @discardableResult
     private func expand(
         _ address: EmailAddress, depth: Int, into expansion: inout Expansion, _ lookup: some AddressLookup
     ) -> Bool {
@@ -88,12 +109,14 @@ public struct RecipientResolver: Sendable {
             if !expansion.outside.contains(address) { expansion.outside.append(address) }
             return true
         }
-        // An address that was expanded already adds nobody: groups may overlap, and circles end here.
-        guard expansion.visited.insert("\(address.foldedLocalPart)@\(domain.ascii)").inserted else { return true }
-
         let exact = address.foldedLocalPart
+        if RecipientResolver.isRole(exact) { expansion.hasRole = true }
+        // An address that was expanded already adds nobody: groups may overlap, and circles end here.
+        guard expansion.visited.insert("\(exact)@\(domain.ascii)").inserted else { return true }
+
         if let entry = lookup.entry(localPart: exact, domain: domain) {
-            return take(entry, detail: nil, of: address, depth: depth, into: &expansion, lookup)
+            take(entry, detail: nil, of: address, depth: depth, into: &expansion, lookup)
+            return true
         }
         if let separator = local.subaddressSeparator, let split = exact.firstIndex(of: separator),
             split != exact.startIndex,
@@ -101,9 +124,10 @@ public struct RecipientResolver: Sendable {
         {
             let written = address.localPart
             let detail = written.firstIndex(of: separator).map { String(written[written.index(after: $0)...]) }
-            return take(entry, detail: detail, of: address, depth: depth, into: &expansion, lookup)
+            take(entry, detail: detail, of: address, depth: depth, into: &expansion, lookup)
+            return true
         }
-        if exact == "postmaster" || exact == "abuse", let (account, owner) = lookup.roleFallback() {
+        if RecipientResolver.isRole(exact), let (account, owner) = lookup.roleFallback() {
             expansion.path.append("\(exact) goes to the administrator \(owner)")
             add(Resolution.Target(account: account, address: owner), to: &expansion)
             return true
@@ -118,18 +142,15 @@ public struct RecipientResolver: Sendable {
     private func take(
         _ entry: AddressEntry, detail: String?, of address: EmailAddress, depth: Int, into expansion: inout Expansion,
         _ lookup: some AddressLookup
-    ) -> Bool {
+    ) {
         switch entry {
         case .account(let account, let owner):
             add(Resolution.Target(account: account, address: owner, detail: detail), to: &expansion)
-            return true
         case .alias(let members):
             expansion.path.append("alias \(address) → \(members.prefix(5).map(\.description).joined(separator: ", "))")
-            var isFound = false
             for member in members where expansion.failure == nil {
-                if expand(member, depth: depth + 1, into: &expansion, lookup) { isFound = true }
+                expand(member, depth: depth + 1, into: &expansion, lookup)
             }
-            return isFound
         }
     }
 
@@ -151,4 +172,35 @@ public struct DirectoryLookup: AddressLookup {
     public func roleFallback() -> (AccountID, EmailAddress)? {
         directory.accounts().filter(\.isAdministrator).min { $0.id < $1.id }.map { ($0.id, $0.address) }
     }
+}
+
+/// A directory as it would be with one more alias or a changed domain: what a change is judged by before it is made.
+public struct ChangedLookup<Base: AddressLookup>: AddressLookup {
+    private let base: Base
+    private let alias: (localPart: String, domain: Domain, targets: [EmailAddress])?
+    private let changedDomain: LocalDomain?
+
+    public init(_ base: Base, alias address: EmailAddress, targets: [EmailAddress]) {
+        self.base = base
+        alias = address.domain.map { (address.foldedLocalPart, $0, targets) }
+        changedDomain = nil
+    }
+
+    public init(_ base: Base, domain: LocalDomain) {
+        self.base = base
+        alias = nil
+        changedDomain = domain
+    }
+
+    public func domain(_ domain: Domain) -> LocalDomain? {
+        if let changedDomain, changedDomain.domain == domain { return changedDomain }
+        return base.domain(domain)
+    }
+
+    public func entry(localPart: String, domain: Domain) -> AddressEntry? {
+        if let alias, alias.domain == domain, alias.localPart == localPart { return .alias(alias.targets) }
+        return base.entry(localPart: localPart, domain: domain)
+    }
+
+    public func roleFallback() -> (AccountID, EmailAddress)? { base.roleFallback() }
 }

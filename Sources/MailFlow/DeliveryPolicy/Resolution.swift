@@ -21,11 +21,11 @@ public struct Resolution: Sendable, Hashable {
     public enum Outcome: Sendable, Hashable {
         /// Local: at least one target or one outside address.
         case found
-        /// The domain is ours, the local part is not known.
+        /// The domain is ours, the local part is not known, or its aliases lead to nobody: to unknown addresses or in a circle.
         case unknownUser
         /// The domain is not ours.
         case notLocal
-        /// Aliases that go in circles, or a group that is larger than the limit.
+        /// More aliases behind each other than the limit, or a group that is larger than it.
         case brokenAlias(reason: String)
     }
 
@@ -34,13 +34,19 @@ public struct Resolution: Sendable, Hashable {
     public var targets: [Target]
     /// Addresses of other servers that an alias names.
     public var outside: [EmailAddress]
+    /// Only the administrator reads it, since nobody else was left for a role address.
+    public var usedRoleFallback: Bool
     /// How it was found, in plain words, with evidence.
     public var decision: Decision
 
-    public init(outcome: Outcome, targets: [Target] = [], outside: [EmailAddress] = [], decision: Decision) {
+    public init(
+        outcome: Outcome, targets: [Target] = [], outside: [EmailAddress] = [], usedRoleFallback: Bool = false,
+        decision: Decision
+    ) {
         self.outcome = outcome
         self.targets = targets
         self.outside = outside
+        self.usedRoleFallback = usedRoleFallback
         self.decision = decision
     }
 }

@@ -17,7 +17,8 @@ public enum POP3HeaderDowngrade {
         var output: [UInt8] = []
         output.reserveCapacity(piece.count + piece.count / 8)
         var index = 0
-        while index < end { index = copyRun(piece, index, end, &output) }
+        var openUntil = 0
+        while index < end { index = copyRun(piece, index, end, &openUntil, &output) }
         output.append(contentsOf: piece[end...])
         return output
     }
@@ -38,8 +39,10 @@ public enum POP3HeaderDowngrade {
     }
 
     /// Copies what begins at `start` up to the next run of words with other than ASCII, and that run. Returns the next place.
-    private static func copyRun(_ bytes: [UInt8], _ start: Int, _ end: Int, _ output: inout [UInt8]) -> Int {
-        if bytes[start] == UInt8(ascii: "\""), let close = closingQuote(bytes, start, end) {
+    private static func copyRun(
+        _ bytes: [UInt8], _ start: Int, _ end: Int, _ openUntil: inout Int, _ output: inout [UInt8]
+    ) -> Int {
+        if bytes[start] == UInt8(ascii: "\""), let close = closingQuote(bytes, start, end, &openUntil) {
             let inner = bytes[(start + 1)..<close]
             if inner.contains(where: { $0 >= 0x80 }) {
                 appendWords(unescaped(inner), &output)
@@ -83,16 +86,22 @@ public enum POP3HeaderDowngrade {
         }
     }
 
-    private static func closingQuote(_ bytes: [UInt8], _ start: Int, _ end: Int) -> Int? {
+    /// - Parameter openUntil: where the line of a quoted string ended that was not closed. What was looked through then is not
+    ///   looked through again for each quote in it: that would cost the line's length squared.
+    private static func closingQuote(_ bytes: [UInt8], _ start: Int, _ end: Int, _ openUntil: inout Int) -> Int? {
+        guard start >= openUntil else { return nil }
         var index = start + 1
         while index < end {
             switch bytes[index] {
             case UInt8(ascii: "\""): return index
             case UInt8(ascii: "\\"): index += 2
-            case ASCII.lineFeed: return nil
+            case ASCII.lineFeed:
+                openUntil = index
+                return nil
             default: index += 1
             }
         }
+        openUntil = end
         return nil
     }
 

@@ -19,6 +19,8 @@ public struct POP3MessageWriter: Sendable {
     private var isAtLineStart = true
     /// Whether the line so far is empty or only a CR: at an LF, this was the line that ends the header.
     private var isLineEmpty = true
+    /// Whether that CR has come: a second one is text.
+    private var hasCR = false
     private var previous: UInt8 = 0
     private var endsWithCRLF = false
     /// Whether all that was asked for has been written: more pieces would be thrown away.
@@ -88,8 +90,11 @@ public struct POP3MessageWriter: Sendable {
                 return 0
             }
             while let end = bytes.firstIndex(ofByte: ASCII.lineFeed, from: from) {
-                let isEmpty = isLineEmpty && (end == from || (end == from + 1 && bytes[from] == ASCII.carriageReturn))
+                let isEmpty =
+                    isLineEmpty
+                    && (end == from || (!hasCR && end == from + 1 && bytes[from] == ASCII.carriageReturn))
                 isLineEmpty = true
+                hasCR = false
                 from = end + 1
                 switch part {
                 case .header:
@@ -106,7 +111,9 @@ public struct POP3MessageWriter: Sendable {
             }
             // The rest is the beginning of a line. A CR alone may still become an empty line.
             if from < bytes.count {
-                isLineEmpty = isLineEmpty && bytes.count == from + 1 && bytes[from] == ASCII.carriageReturn
+                hasCR =
+                    isLineEmpty && !hasCR && bytes.count == from + 1 && bytes[from] == ASCII.carriageReturn
+                isLineEmpty = hasCR
             }
             return bytes.count
         }

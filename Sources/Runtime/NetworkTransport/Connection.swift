@@ -12,6 +12,8 @@ public final class Connection: @unchecked Sendable {
     public let service: String
     /// Numeric, without port. `local` for a Unix socket.
     public let peerAddress: String
+    /// The server's own end, numeric, without port; nil for a Unix socket.
+    public let localAddress: String?
     public let isLoopback: Bool
     /// What TLS agreed on; nil while the connection is plain.
     public private(set) var tls: TLSParameters?
@@ -19,6 +21,8 @@ public final class Connection: @unchecked Sendable {
     private let channel: any Channel
     private let loopExecutor: LoopExecutor
     private let tlsContext: TLSContextBox?
+    /// The certificate that this connection's handshake took; another may be in force since.
+    private var certificate: ServerTLS?
     private let capture = ServerHelloCapture()
     private var pending: ByteBuffer
     private var deadline: NIODeadline?
@@ -35,6 +39,7 @@ public final class Connection: @unchecked Sendable {
         self.service = service
         self.tlsContext = tlsContext
         peerAddress = channel.remoteAddress?.numericAddress ?? "local"
+        localAddress = channel.localAddress?.numericAddress
         isLoopback = channel.remoteAddress?.isLoopbackAddress ?? true
         pending = ByteBuffer()
     }
@@ -45,8 +50,14 @@ public final class Connection: @unchecked Sendable {
 
     /// Whether STARTTLS can be offered: there is a certificate and the connection is still plain.
     public var canStartTLS: Bool { tlsContext != nil && tls == nil }
-    /// SHA-256 of the server's certificate, for `tls-server-end-point` (RFC 5929 §4); nil while plain.
-    public var channelBinding: [UInt8]? { tls == nil ? nil : tlsContext?.current.serverEndPoint }
+    /// The hash of the certificate that the peer was shown, for `tls-server-end-point` (RFC 5929 §4); nil while plain.
+    public var channelBinding: [UInt8]? { tls == nil ? nil : certificate?.serverEndPoint }
+
+    /// Whether `address`, numeric, is the one that the peer connected to. IPv6 may be written in any of its ways.
+    public func isLocal(_ address: String) -> Bool {
+        guard let localAddress, let other = try? SocketAddress(ipAddress: address, port: 0) else { return false }
+        return other.numericAddress == localAddress
+    }
 
     // MARK: Writing
 
@@ -169,9 +180,11 @@ public final class Connection: @unchecked Sendable {
 
     func addTLS(_ box: TLSContextBox) throws {
         let sync = channel.pipeline.syncOperations
-        let handler = NIOSSLServerHandler(context: box.current.context)
+        let current = box.current
+        let handler = NIOSSLServerHandler(context: current.context)
         try sync.addHandler(handler, position: .first)
         try sync.addHandler(capture, position: .first)
+        certificate = current
     }
 
     func handshakeCompleted() {

@@ -14,6 +14,8 @@ public final class Listener: Sendable {
         public var refusalGreeting: @Sendable (ConnectionGate.Refusal) -> [UInt8]
         /// Told of each refusal, for the record.
         public var refused: @Sendable (_ address: String, ConnectionGate.Refusal) -> Void
+        /// Writes the record and gives its code, which then stands behind the greeting; in the place of `refused`.
+        public var recordRefusal: (@Sendable (_ address: String, ConnectionGate.Refusal) -> String?)?
 
         public init(
             service: String, usesImplicitTLS: Bool, limits: ConnectionGate.Limits,
@@ -105,8 +107,16 @@ public final class Listener: Sendable {
         let number = connectionNumbers.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = Connection(channel: channel, number: number, service: options.service, tlsContext: tls)
         if let refusal = gate.admit(address: connection.peerAddress) {
-            options.refused(connection.peerAddress, refusal)
-            try channel.pipeline.syncOperations.addHandler(RefusalHandler(greeting: options.refusalGreeting(refusal)))
+            var greeting = options.refusalGreeting(refusal)
+            if let record = options.recordRefusal {
+                let code = record(connection.peerAddress, refusal)
+                if let code, greeting.suffix(2) == [0x0D, 0x0A] {
+                    greeting = greeting.dropLast(2) + Array(" (record \(code))\r\n".utf8)
+                }
+            } else {
+                options.refused(connection.peerAddress, refusal)
+            }
+            try channel.pipeline.syncOperations.addHandler(RefusalHandler(greeting: greeting))
             return
         }
         let address = connection.peerAddress

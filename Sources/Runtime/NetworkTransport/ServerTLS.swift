@@ -1,12 +1,10 @@
-internal import Crypto
 internal import NIOSSL
 internal import Synchronization
 
 /// A server's certificate chain and key, ready for handshakes.
 public struct ServerTLS: Sendable {
     let context: NIOSSLContext
-    /// The certificate's hash for `tls-server-end-point` (RFC 5929 §4.1): SHA-256 unless the certificate's signature uses a
-    /// stronger hash, which the certificates that we make and the ones of public authorities in use do not for the leaf.
+    /// The certificate's hash for `tls-server-end-point`.
     let serverEndPoint: [UInt8]
 
     /// - Parameters:
@@ -32,7 +30,7 @@ public struct ServerTLS: Sendable {
         do { context = try NIOSSLContext(configuration: configuration) } catch {
             throw TLSConfigurationError(reason: "certificate and key do not go together: \(error)")
         }
-        serverEndPoint = Array(SHA256.hash(data: try leaf.toDERBytes()))
+        serverEndPoint = ServerEndPoint.hash(certificate: try leaf.toDERBytes())
     }
 }
 

@@ -46,7 +46,10 @@ struct Martlet: AsyncParsableCommand {
     /// Ends with the documented exit code: usage errors are 2, not the library's 64.
     private static func leave(after error: any Error) -> Never {
         if let failure = error as? CommandFailure {
-            if !failure.message.isEmpty { Terminal.error(failure.message) }
+            if !failure.message.isEmpty {
+                tellPrograms(failure.message)
+                Terminal.error(failure.message)
+            }
             Terminal.exit(failure.status)
         }
         let message = fullMessage(for: error)
@@ -54,7 +57,15 @@ struct Martlet: AsyncParsableCommand {
             Terminal.print(message)
             Terminal.exit(.done)
         }
+        tellPrograms(message)
         Terminal.write(message + "\n", to: 2)
         Terminal.exit(.usage)
+    }
+
+    /// With --json a program gets an object on standard output whatever happens. Looked for in the words themselves: they may
+    /// not have been understood.
+    private static func tellPrograms(_ message: String) {
+        guard CommandLine.arguments.dropFirst().prefix(while: { $0 != "--" }).contains("--json") else { return }
+        Terminal.print(JSONOutput.text(["error": message]))
     }
 }

@@ -40,6 +40,14 @@ public enum ReversePath: Sendable, Hashable {
 public enum ForwardPath: Sendable, Hashable {
     case postmaster
     case address(EmailAddress)
+
+    /// Without brackets.
+    public var text: String {
+        switch self {
+        case .postmaster: "postmaster"
+        case .address(let address): address.description
+        }
+    }
 }
 
 /// Parameters of MAIL that are announced.
@@ -67,6 +75,13 @@ public struct SMTPSyntaxError: Error, Sendable, Hashable {
     public var reply: SMTPReply
     /// The peer speaks another protocol: what follows is no command of ours.
     public var isOtherProtocol = false
+    /// What MAIL or RCPT named, as written between its brackets, or behind the command where there are none; nil for others.
+    public var path: Path?
+
+    public enum Path: Sendable, Hashable {
+        case sender(String)
+        case recipient(String)
+    }
 
     init(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) { reply = SMTPReply(code, enhanced, text) }
 

@@ -16,8 +16,18 @@ public struct SMTPCommandParser: Sendable {
         case "HELO": return .helo(try hello(rest))
         case "EHLO": return .ehlo(try hello(rest))
         case "LHLO": return .lhlo(try hello(rest))
-        case "MAIL": return try mail(rest)
-        case "RCPT": return try recipient(rest)
+        case "MAIL":
+            do throws(SMTPSyntaxError) { return try mail(rest) } catch {
+                var error = error
+                error.path = .sender(Self.told(rest))
+                throw error
+            }
+        case "RCPT":
+            do throws(SMTPSyntaxError) { return try recipient(rest) } catch {
+                var error = error
+                error.path = .recipient(Self.told(rest))
+                throw error
+            }
         case "DATA": return try bare(rest, .data)
         case "BDAT": return try chunk(rest)
         case "RSET": return try bare(rest, .rset)
@@ -190,6 +200,19 @@ public struct SMTPCommandParser: Sendable {
             throw SMTPSyntaxError(501, EnhancedStatus(5, 5, 2), "The initial response is not base 64")
         }
         return .auth(mechanism: mechanism, initialResponse: response)
+    }
+
+    /// Octets of a path that a record keeps: the longest address (RFC 5321 §4.5.3.1.3) and its brackets.
+    private static let maximumTold = 256
+
+    /// The text between the brackets, as far as there are any, for a record.
+    private static func told(_ rest: ArraySlice<UInt8>) -> String {
+        var text = rest
+        if let open = text.firstIndex(of: UInt8(ascii: "<")) {
+            text = text[(open + 1)...]
+            if let close = text.firstIndex(of: UInt8(ascii: ">")) { text = text[..<close] }
+        }
+        return String(decoding: text.prefix(maximumTold), as: UTF8.self)
     }
 
     private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

@@ -5,12 +5,22 @@ internal import MartletBytes
 /// A bare CR or LF is noticed and does not end anything, so that no part of a message can be read as a command
 /// ("SMTP smuggling", RFC 5321 §2.3.8 and §4.1.1.4). Keeps a few flags and no bytes, however the input is cut.
 struct ContentDecoder {
-    /// What was wrong with a message, found while it streamed by; the first one counts.
+    /// What was wrong with a message, found while it streamed by. Of several the gravest counts, in this order, so that the
+    /// reply does not depend on how the bytes arrived.
     enum Violation: Sendable, Hashable {
         case bareCarriageReturn
         case bareLineFeed
         case nul
         case lineTooLong(limit: Int)
+
+        fileprivate var rank: Int {
+            switch self {
+            case .bareCarriageReturn: 0
+            case .bareLineFeed: 1
+            case .nul: 2
+            case .lineTooLong: 3
+            }
+        }
     }
 
     private(set) var violation: Violation?
@@ -85,5 +95,8 @@ struct ContentDecoder {
         note(.bareCarriageReturn)
     }
 
-    private mutating func note(_ found: Violation) { violation = violation ?? found }
+    private mutating func note(_ found: Violation) {
+        if let violation, violation.rank <= found.rank { return }
+        violation = found
+    }
 }

@@ -33,14 +33,31 @@ public enum SMTPAction: Sendable, Hashable {
     case abandonMessage
 }
 
-/// Why MAIL or RCPT cannot be, whoever asks.
-public enum EnvelopeRefusal: Sendable, Hashable {
-    case authenticationRequired
-    case declaredTooLarge(Int, limit: Int)
-    /// The first one of a transaction; the others get a reply only.
-    case tooManyRecipients(limit: Int)
-    /// 8-bit without SMTPUTF8 (RFC 6531 §3.5).
-    case needsSMTPUTF8
+/// Why MAIL or RCPT cannot be, whoever asks, and whom it named.
+public struct EnvelopeRefusal: Sendable, Hashable {
+    public enum Reason: Sendable, Hashable {
+        case authenticationRequired
+        case declaredTooLarge(Int, limit: Int)
+        /// The first one of a transaction; the others get a reply only.
+        case tooManyRecipients(limit: Int)
+        /// 8-bit without SMTPUTF8 (RFC 6531 §3.5).
+        case needsSMTPUTF8
+        /// An address or a parameter that is not to be understood: 501, 553, 555.
+        case malformed
+    }
+
+    public var reason: Reason
+    /// The reverse path that was refused, or that of the transaction whose recipient was: without brackets, as written where it
+    /// is no address. nil where there is none.
+    public var sender: String?
+    /// The recipient that was refused, in the same manner; nil for MAIL.
+    public var recipient: String?
+
+    public init(_ reason: Reason, sender: String? = nil, recipient: String? = nil) {
+        self.reason = reason
+        self.sender = sender
+        self.recipient = recipient
+    }
 }
 
 /// What makes a message impossible to take, whatever it says.

@@ -88,6 +88,9 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     /// The greeting (RFC 5321 §3.1).
     public var greeting: SMTPReply { SMTPReply(220, nil, "\(hostname) \(role == .lmtp ? "LMTP" : "ESMTP") Martlet") }
 
+    /// Whether MAIL was taken and neither RSET, EHLO nor the message's end has come since.
+    public var isInTransaction: Bool { transaction != nil }
+
     /// Octets that wait.
     public var heldBytes: Int { input.count - position }
 
@@ -233,15 +236,24 @@ public struct SMTPServerSession: ~Copyable, Sendable {
                 SMTPReply(500, EnhancedStatus(5, 5, 2), "A bare CR is no line end; lines end in CR LF (RFC 5321 2.3.8)")
             )
         }
-        if line.contains(0) { return refuse(500, EnhancedStatus(5, 5, 2), "A command holds no NUL") }
+        // What is no base 64 ends the exchange, a NUL too.
         if phase == .authenticating { return authenticationLine(line) }
+        if line.contains(0) { return refuse(500, EnhancedStatus(5, 5, 2), "A command holds no NUL") }
         do throws(SMTPSyntaxError) {
             return perform(try parser.parse(line))
         } catch {
             if error.isOtherProtocol { return close(error.reply) }
             errors += 1
-            return error.reply.enhanced == SMTPServerSession.needsSMTPUTF8.enhanced
-                ? .refuseEnvelope(error.reply, .needsSMTPUTF8) : .refuse(error.reply)
+            let reason: EnvelopeRefusal.Reason =
+                error.reply == SMTPServerSession.needsSMTPUTF8 ? .needsSMTPUTF8 : .malformed
+            switch error.path {
+            case nil: return .refuse(error.reply)
+            case .sender(let text): return .refuseEnvelope(error.reply, EnvelopeRefusal(reason, sender: text))
+            case .recipient(let text):
+                return .refuseEnvelope(
+                    error.reply,
+                    EnvelopeRefusal(reason, sender: transaction?.reversePath.text, recipient: text))
+            }
         }
     }
 
@@ -362,7 +374,8 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         if role == .submission, !isAuthenticated {
             errors += 1
             return .refuseEnvelope(
-                SMTPReply(530, EnhancedStatus(5, 7, 0), "Authentication required"), .authenticationRequired)
+                SMTPReply(530, EnhancedStatus(5, 7, 0), "Authentication required"),
+                EnvelopeRefusal(.authenticationRequired, sender: path.text))
         }
         guard transactions < limits.maximumTransactions else {
             return close(
@@ -376,7 +389,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
                 SMTPReply(
                     552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit"
                 ),
-                .declaredTooLarge(size, limit: limits.maximumMessageSize))
+                EnvelopeRefusal(.declaredTooLarge(size, limit: limits.maximumMessageSize), sender: path.text))
         }
         transactions += 1
         transaction = Transaction(reversePath: path, parameters: parameters)
@@ -394,11 +407,17 @@ public struct SMTPServerSession: ~Copyable, Sendable {
                 "\(limits.maximumRecipients) recipients a message are the limit; send the rest in another")
             guard !transaction.isExcessTold else { return .refuse(reply) }
             self.transaction?.isExcessTold = true
-            return .refuseEnvelope(reply, .tooManyRecipients(limit: limits.maximumRecipients))
+            return .refuseEnvelope(
+                reply,
+                EnvelopeRefusal(
+                    .tooManyRecipients(limit: limits.maximumRecipients), sender: transaction.reversePath.text,
+                    recipient: path.text))
         }
         if isEightBit, !transaction.parameters.usesSMTPUTF8 {
             errors += 1
-            return .refuseEnvelope(SMTPServerSession.needsSMTPUTF8, .needsSMTPUTF8)
+            return .refuseEnvelope(
+                SMTPServerSession.needsSMTPUTF8,
+                EnvelopeRefusal(.needsSMTPUTF8, sender: transaction.reversePath.text, recipient: path.text))
         }
         phase = .waiting(.recipient)
         return .recipient(path)

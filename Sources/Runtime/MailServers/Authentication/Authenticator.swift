@@ -92,17 +92,20 @@ public final class Authenticator: Sendable {
     {
         let account = account(named: login)
         let pair = pair(login: login, account: account, peer: peer)
-        if let refusal = await waitTurn(pair) {
+        let attempt = beginAttempt(pair)
+        defer { attempt?.end() }
+        if let refusal = await waitTurn(attempt) {
             return fail(refusal, login: login, mechanism: mechanism, pair: pair, peer: peer)
         }
-        let verdict = await judge(password, of: account)
+        // As of before the password is looked at: what changes meanwhile is found by `stillHolds`.
+        let generation = account.map { directory.credentialGeneration(of: $0.id) } ?? 0
+        let verdict = await judge(password, of: account, generation: generation)
         let failure: LoginFailure
         switch verdict {
-        case .success(let number):
+        case .success(let credential):
             return finish(
-                login: login, authorizationID: authorizationID, account: account, credentialNumber: number,
-                mechanism: mechanism, pair: pair,
-                peer: peer)
+                login: login, authorizationID: authorizationID, account: account,
+                proof: (credential, generation), mechanism: mechanism, pair: pair, peer: peer)
         case .failure(let reason): failure = reason
         }
         return fail(failure, login: login, mechanism: mechanism, pair: pair, peer: peer)
@@ -132,37 +135,77 @@ public final class Authenticator: Sendable {
             subject: account.map { .account($0.id) } ?? .nobody(String(login.lowercased().prefix(64))))
     }
 
-    /// Waits as long as earlier failures demand; a failure when too many wait already.
-    func waitTurn(_ pair: LoginThrottle.Pair) async -> LoginFailure? {
-        guard options.slowsDownFailures else { return nil }
-        let now = clock.now()
-        let delay = throttle.withLock { $0.delay(pair, now: now) }
-        guard delay > .zero else { return nil }
+    /// A login that is under way, from its name to its outcome. Ends by itself when it is dropped.
+    final class Attempt: Sendable {
+        let pair: LoginThrottle.Pair
+        let ticket: LoginThrottle.Ticket
+        private let authenticator: Authenticator
+        private let isOver = Atomic<Bool>(false)
+
+        fileprivate init(_ pair: LoginThrottle.Pair, _ authenticator: Authenticator) {
+            self.pair = pair
+            self.authenticator = authenticator
+            ticket = authenticator.throttle.withLock { $0.began(pair) }
+        }
+
+        func end() {
+            guard !isOver.exchange(true, ordering: .relaxed) else { return }
+            authenticator.throttle.withLock { $0.ended(pair, ticket: ticket) }
+        }
+
+        deinit { end() }
+    }
+
+    /// nil where nobody is slowed down.
+    func beginAttempt(_ pair: LoginThrottle.Pair) -> Attempt? {
+        options.slowsDownFailures ? Attempt(pair, self) : nil
+    }
+
+    /// How long a login waits until it looks again whether it still has to.
+    static let waitingStep = Duration.milliseconds(100)
+
+    /// Waits as long as earlier failures, and attempts that are under way, demand; a failure when too many wait already.
+    func waitTurn(_ attempt: Attempt?) async -> LoginFailure? {
+        guard let attempt else { return nil }
+        func demanded() -> Duration {
+            let now = clock.now()
+            return throttle.withLock { $0.delay(attempt.pair, ticket: attempt.ticket, now: now) }
+        }
+        guard demanded() > .zero else { return nil }
         let count = delayed.wrappingAdd(1, ordering: .relaxed).newValue
         defer { delayed.wrappingSubtract(1, ordering: .relaxed) }
         guard count <= options.maximumDelayedLogins else {
             return LoginFailure(
                 .unavailable, reason: "more than \(options.maximumDelayedLogins) logins wait after failures")
         }
-        await options.sleep(delay)
-        return nil
+        var waited = Duration.zero
+        while true {
+            let rest = demanded() - waited
+            guard rest > .zero else { return nil }
+            let step = min(rest, Authenticator.waitingStep)
+            await options.sleep(step)
+            waited += step
+        }
     }
 
-    private func judge(_ password: Secret, of account: Account?) async -> Result<Int64, LoginFailure> {
+    private func judge(_ password: Secret, of account: Account?, generation: Int64) async
+        -> Result<CredentialMark, LoginFailure>
+    {
         let prepared = SASLprep.prepare(password.exposed).map { Secret($0) }
         guard let account, let prepared else {
             return await explain(hasher.verify(prepared, against: []), isKnown: account != nil)
         }
-        let key = verified.key(
-            account: account.id, generation: directory.credentialGeneration(of: account.id), password: prepared)
+        let key = verified.key(account: account.id, generation: generation, password: prepared)
         if let hit = verified.find(key, account: account.id, now: clock.now()) {
-            if hit.isNoteDue { directory.noteUse(ofCredential: hit.credentialNumber, of: account.id, at: clock.now()) }
-            return .success(hit.credentialNumber)
+            if hit.isNoteDue {
+                directory.noteUse(ofCredential: hit.credential.number, of: account.id, at: clock.now())
+            }
+            return .success(hit.credential)
         }
         let verdict = await verifyOnce(key, prepared, of: account.id)
-        if case .right(let number) = verdict {
-            verified.add(key, account: account.id, credentialNumber: number, now: clock.now())
-            directory.noteUse(ofCredential: number, of: account.id, at: clock.now())
+        if case .right(let credential) = verdict {
+            verified.add(key, account: account.id, credential: credential, now: clock.now())
+            directory.noteUse(ofCredential: credential.number, of: account.id, at: clock.now())
         }
         return explain(verdict, isKnown: true)
     }
@@ -199,9 +242,9 @@ public final class Authenticator: Sendable {
         return verdict
     }
 
-    private func explain(_ verdict: PasswordHasher.Verdict, isKnown: Bool) -> Result<Int64, LoginFailure> {
+    private func explain(_ verdict: PasswordHasher.Verdict, isKnown: Bool) -> Result<CredentialMark, LoginFailure> {
         switch verdict {
-        case .right(let number): .success(number)
+        case .right(let credential): .success(credential)
         case .wrong: .failure(LoginFailure(.wrongCredentials, reason: isKnown ? "wrong password" : "no such account"))
         case .busy:
             .failure(
@@ -212,10 +255,11 @@ public final class Authenticator: Sendable {
     }
 
     /// The password was right: the rest that must hold.
+    /// - Parameter proof: the password that was right, and the generation of the account's credentials before it was looked at.
     func finish(
-        login: String, authorizationID: String, account: Account?, credentialNumber: Int64, mechanism: String,
-        pair: LoginThrottle.Pair,
-        peer: LoginPeer
+        login: String, authorizationID: String, account: Account?,
+        proof: (credential: CredentialMark, generation: Int64),
+        mechanism: String, pair: LoginThrottle.Pair, peer: LoginPeer
     ) -> LoginOutcome {
         guard let account else {
             return fail(
@@ -235,7 +279,33 @@ public final class Authenticator: Sendable {
         throttle.withLock { $0.succeeded(pair, now: now) }
         return .success(
             AuthenticatedAccount(
-                id: account.id, address: account.address, login: login, credentialNumber: credentialNumber))
+                id: account.id, address: account.address, login: login, credential: proof.credential,
+                generation: proof.generation))
+    }
+
+    // MARK: After the login
+
+    /// Whether nothing has changed about the account since it logged in: two look-ups in memory. False is no answer yet;
+    /// `stillHolds` gives it.
+    public func isUnchanged(_ login: AuthenticatedAccount) -> Bool {
+        guard let account = directory.account(login.id), !account.isSuspended else { return false }
+        return directory.credentialGeneration(of: login.id) == login.generation
+    }
+
+    /// Whether a session that logged in may go on: the account is there and not suspended, and the password that it used is
+    /// neither changed nor revoked. To be asked at each command that reads or changes something (changes take effect at once).
+    ///
+    /// Costs what `isUnchanged` costs and does not suspend; only after the account's credentials changed it reads them once.
+    public func stillHolds(_ login: inout AuthenticatedAccount) async -> Bool {
+        if isUnchanged(login) { return true }
+        guard let account = directory.account(login.id), !account.isSuspended else { return false }
+        let generation = directory.credentialGeneration(of: login.id)
+        // A directory that does not answer vouches for nobody.
+        guard let credentials = try? await directory.credentials(of: login.id),
+            credentials.contains(where: { CredentialMark($0) == login.credential })
+        else { return false }
+        login.generation = generation
+        return true
     }
 
     /// Counts and records a failure.
@@ -245,7 +315,8 @@ public final class Authenticator: Sendable {
         let now = clock.now()
         if failure.isGuess { throttle.withLock { $0.failed(pair, now: now) } }
         var failure = failure
-        failure.code = recorder.record(failure, login: login, mechanism: mechanism, peer: peer, now: now)
+        failure.code = recorder.record(
+            failure, login: login, mechanism: mechanism, pair: pair, peer: peer, now: now)
         return .failure(failure)
     }
 }

@@ -3,11 +3,13 @@ internal import MartletCore
 internal import Records
 internal import Synchronization
 
-/// Writes records of failed logins, one an address and minute: the first at once, the number of the others with the next.
+/// Writes records of failed logins, one an address, login and minute: the first at once, the number of the others with the next.
 final class FailureRecorder: Sendable {
     static let interval = Duration.seconds(60)
-    /// Addresses that are remembered.
-    static let maximumAddresses = 16_384
+    /// Pairs of address and login that are remembered.
+    static let maximumWindows = 16_384
+    /// Records a minute from one address, which may try many names; what is more is counted only.
+    static let recordsPerAddress = 20
     /// Records a minute from all addresses together; what is more is counted only.
     static let recordsPerInterval = 600
 
@@ -18,7 +20,9 @@ final class FailureRecorder: Sendable {
     }
 
     private struct State {
-        var windows: [String: Window] = [:]
+        var windows: [LoginThrottle.Pair: Window] = [:]
+        /// Records of this minute by address.
+        var byAddress: [String: Int] = [:]
         var globalSince = Instant(microseconds: 0)
         var globalCount = 0
         var globalUnwritten = 0
@@ -34,37 +38,42 @@ final class FailureRecorder: Sendable {
     }
 
     /// Returns the code of the record that tells of this failure, or of the one that will be followed by its count.
-    func record(_ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, now: Instant) -> LookupCode?
-    {
+    func record(
+        _ failure: LoginFailure, login: String, mechanism: String, pair: LoginThrottle.Pair, peer: LoginPeer,
+        now: Instant
+    ) -> LookupCode? {
         guard let records else { return nil }
-        let address = throttledAddress(peer.address)
         let step = state.withLock { state -> (code: LookupCode, before: Int, isNew: Bool)? in
-            if var window = state.windows[address], window.since <= now, now - window.since < FailureRecorder.interval {
+            if var window = state.windows[pair], window.since <= now, now - window.since < FailureRecorder.interval {
                 window.unwritten += 1
-                state.windows[address] = window
+                state.windows[pair] = window
                 return (window.code, 0, false)
             }
             if now < state.globalSince || now - state.globalSince >= FailureRecorder.interval {
                 state.globalSince = now
                 state.globalCount = 0
+                state.byAddress = [:]
             }
-            guard state.globalCount < FailureRecorder.recordsPerInterval else {
+            guard state.globalCount < FailureRecorder.recordsPerInterval,
+                state.byAddress[pair.address, default: 0] < FailureRecorder.recordsPerAddress
+            else {
                 state.globalUnwritten += 1
                 return nil
             }
             state.globalCount += 1
-            if state.windows.count >= FailureRecorder.maximumAddresses {
+            state.byAddress[pair.address, default: 0] += 1
+            if state.windows.count >= FailureRecorder.maximumWindows {
                 let old = state.windows.filter { now - $0.value.since >= FailureRecorder.interval }
                 for (key, window) in old {
                     state.globalUnwritten += window.unwritten
                     state.windows[key] = nil
                 }
             }
-            let before = (state.windows[address]?.unwritten ?? 0) + state.globalUnwritten
+            let before = (state.windows[pair]?.unwritten ?? 0) + state.globalUnwritten
             state.globalUnwritten = 0
             let code = codes.next(at: now)
-            if state.windows.count < FailureRecorder.maximumAddresses || state.windows[address] != nil {
-                state.windows[address] = Window(since: now, unwritten: 0, code: code)
+            if state.windows.count < FailureRecorder.maximumWindows || state.windows[pair] != nil {
+                state.windows[pair] = Window(since: now, unwritten: 0, code: code)
             }
             return (code, before, true)
         }
@@ -81,8 +90,11 @@ final class FailureRecorder: Sendable {
         now: Instant
     ) -> Record {
         var evidence: [Decision.Evidence] = [
-            .init("login", String(login.prefix(320))), .init("mechanism", mechanism), .init("reason", failure.reason),
+            .init("mechanism", String(mechanism.prefix(64))), .init("reason", failure.reason),
         ]
+        // An exchange may end before it names anybody.
+        let login: String? = login.isEmpty ? nil : String(login.prefix(320))
+        if let login { evidence.insert(.init("login", login), at: 0) }
         if before > 0 { evidence.append(.init("earlier failures without a record", "\(before)")) }
         let remedy =
             switch failure.kind {
@@ -90,7 +102,8 @@ final class FailureRecorder: Sendable {
                 "Use the account's full address and its password or an app password; `martlet account` sets a new one."
             case .suspended: "`martlet account` takes the suspension back."
             case .encryptionRequired: "Switch on TLS in the client."
-            case .malformed, .cancelled, .unknownMechanism, .unavailable: nil as String?
+            case .unknownMechanism: "Choose one of the mechanisms that the server names."
+            case .malformed, .cancelled, .unavailable: nil as String?
             }
         let decision = Decision(
             check: "authentication", outcome: failure.isTemporary ? .defer : .refuse,
@@ -98,7 +111,7 @@ final class FailureRecorder: Sendable {
             evidence: evidence, reference: "RFC 4422 §3.6", remedy: remedy)
         return Record(
             code: code, kind: .login, at: now, service: peer.service,
-            peer: Record.Peer(address: peer.address, tls: peer.tls, login: String(login.prefix(320))),
+            peer: Record.Peer(address: peer.address, tls: peer.tls, login: login),
             decisions: [decision],
             reply: failure.publicText)
     }

@@ -43,18 +43,60 @@ struct LoginThrottle {
         }
     }
 
+    /// An attempt that is under way: its place in the order of arrival.
+    typealias Ticket = UInt64
+
+    private var nextTicket: Ticket = 0
+    /// Attempts under way, in the order of arrival.
+    private var addressesUnderWay: [String: [Ticket]] = [:]
+    private var subjectsUnderWay: [Subject: [Ticket]] = [:]
+    private var pairsUnderWay: [Pair: [Ticket]] = [:]
+
     private var addresses: [String: Level] = [:]
     private var subjects: [Subject: Level] = [:]
     private var pairs: [Pair: Level] = [:]
     private var known: [Pair: Instant] = [:]
 
     /// How long this login waits before it is looked at. Zero for nearly everybody.
-    func delay(_ pair: Pair, now: Instant) -> Duration {
+    ///
+    /// Attempts that came earlier and are still under way count like failures until they end, so that many at once gain
+    /// nothing over one after the other. To be asked again while it waits: those before it may turn out right.
+    func delay(_ pair: Pair, ticket: Ticket, now: Instant) -> Duration {
         if isKnown(pair, now: now) {
-            return LoginThrottle.delay(pairs[pair]?.value(at: now) ?? 0, cap: LoginThrottle.maximumDelayWhenKnown)
+            let level = (pairs[pair]?.value(at: now) ?? 0) + LoginThrottle.ahead(pairsUnderWay[pair], of: ticket)
+            return LoginThrottle.delay(level, cap: LoginThrottle.maximumDelayWhenKnown)
         }
-        let level = max(addresses[pair.address]?.value(at: now) ?? 0, subjects[pair.subject]?.value(at: now) ?? 0)
+        let level = max(
+            (addresses[pair.address]?.value(at: now) ?? 0)
+                + LoginThrottle.ahead(addressesUnderWay[pair.address], of: ticket),
+            (subjects[pair.subject]?.value(at: now) ?? 0)
+                + LoginThrottle.ahead(subjectsUnderWay[pair.subject], of: ticket))
         return LoginThrottle.delay(level, cap: LoginThrottle.maximumDelay)
+    }
+
+    /// An attempt begins; each one ends.
+    mutating func began(_ pair: Pair) -> Ticket {
+        nextTicket += 1
+        addressesUnderWay[pair.address, default: []].append(nextTicket)
+        subjectsUnderWay[pair.subject, default: []].append(nextTicket)
+        pairsUnderWay[pair, default: []].append(nextTicket)
+        return nextTicket
+    }
+
+    mutating func ended(_ pair: Pair, ticket: Ticket) {
+        LoginThrottle.remove(ticket, from: &addressesUnderWay, pair.address)
+        LoginThrottle.remove(ticket, from: &subjectsUnderWay, pair.subject)
+        LoginThrottle.remove(ticket, from: &pairsUnderWay, pair)
+    }
+
+    private static func remove<Key: Hashable>(_ ticket: Ticket, from table: inout [Key: [Ticket]], _ key: Key) {
+        table[key]?.removeAll { $0 == ticket }
+        if table[key]?.isEmpty == true { table[key] = nil }
+    }
+
+    private static func ahead(_ tickets: [Ticket]?, of ticket: Ticket) -> Double {
+        // Levels above the maximum make no difference.
+        Double(tickets?.prefix(Int(maximumLevel)).prefix { $0 < ticket }.count ?? 0)
     }
 
     func isKnown(_ pair: Pair, now: Instant) -> Bool { known[pair].map { now - $0 < LoginThrottle.knownFor } ?? false }

@@ -9,13 +9,32 @@ public struct AuthenticatedAccount: Sendable, Hashable {
     /// The name as it was given at login, for logs and records.
     public var login: String
     /// 0 for the account's own password, otherwise an app password.
-    public var credentialNumber: Int64
+    public var credentialNumber: Int64 { credential.number }
+    /// What was proved, and as of which generation of the account's credentials it is known to hold: for
+    /// `Authenticator.stillHolds`.
+    var credential: CredentialMark
+    var generation: Int64
 
-    public init(id: AccountID, address: EmailAddress, login: String, credentialNumber: Int64) {
+    init(id: AccountID, address: EmailAddress, login: String, credential: CredentialMark, generation: Int64) {
         self.id = id
         self.address = address
         self.login = login
-        self.credentialNumber = credentialNumber
+        self.credential = credential
+        self.generation = generation
+    }
+}
+
+/// One password of an account as long as it is not replaced: its number, and what tells it from a later one with this number.
+struct CredentialMark: Sendable, Hashable {
+    var number: Int64
+    /// Of the salted hash; by this process's own seed.
+    private var hash: Int
+
+    init(_ credential: Credential) {
+        number = credential.number
+        var hasher = Hasher()
+        hasher.combine(credential.argon2id)
+        hash = hasher.finalize()
     }
 }
 

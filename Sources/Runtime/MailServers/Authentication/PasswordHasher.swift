@@ -11,7 +11,7 @@ final class PasswordHasher: Sendable {
     static let threads = 2
 
     enum Verdict: Sendable, Hashable {
-        case right(credentialNumber: Int64)
+        case right(CredentialMark)
         case wrong
         case busy
         case failed(code: Int32)
@@ -52,7 +52,7 @@ final class PasswordHasher: Sendable {
         var failure: Int32?
         for candidate in candidates(password, credentials) {
             switch Argon2.verify(password, encoded: candidate.argon2id) {
-            case .right: return .right(credentialNumber: candidate.number)
+            case .right: return .right(CredentialMark(candidate))
             case .wrong: continue
             case .failed(let code): failure = code
             }

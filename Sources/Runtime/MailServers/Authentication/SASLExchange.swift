@@ -13,6 +13,10 @@ public final class SASLExchange {
     private var mechanism = ""
     private var login = ""
     private var pair: LoginThrottle.Pair?
+    private var attempt: Authenticator.Attempt?
+    /// SCRAM: the passwords that may turn out to be the client's, and the generation before they were read.
+    private var marks: [CredentialMark] = []
+    private var generation: Int64 = 0
 
     init(authenticator: Authenticator, peer: LoginPeer) {
         self.authenticator = authenticator
@@ -23,14 +27,15 @@ public final class SASLExchange {
     ///   - mechanism: the name as the client wrote it.
     ///   - initialResponse: decoded; nil when there was none, empty for `=`.
     public func start(mechanism name: String, initialResponse: [UInt8]?) async -> SASLOutcome {
+        self.mechanism = name
         guard let mechanism = SASLMechanism(name: name) else {
-            return .failure(LoginFailure(.unknownMechanism, reason: "the mechanism is not known here"))
+            return refused(LoginFailure(.unknownMechanism, reason: "the mechanism is not known here"))
         }
         self.mechanism = mechanism.rawValue
         let offered = authenticator.offered(isTLS: peer.tls != nil, isLoopback: peer.isLoopback)
         guard offered.contains(mechanism) else {
             let kind: LoginFailure.Kind = peer.tls == nil ? .encryptionRequired : .unknownMechanism
-            return .failure(LoginFailure(kind, reason: "\(mechanism.rawValue) is not offered on this connection"))
+            return refused(LoginFailure(kind, reason: "\(mechanism.rawValue) is not offered on this connection"))
         }
         let context = SASLContext(
             serverNonce: SASLExchange.makeNonce(), channelBinding: peer.channelBinding,
@@ -46,13 +51,21 @@ public final class SASLExchange {
     /// The client gave up, or its line was no base64 or too long.
     public func cancel() -> SASLOutcome {
         session = nil
-        return .failure(LoginFailure(.cancelled, reason: SASLFailure.cancelled.summary))
+        attempt?.end()
+        return refused(LoginFailure(.cancelled, reason: SASLFailure.cancelled.summary))
+    }
+
+    /// Records a failure that is no guess.
+    private func refused(_ failure: LoginFailure) -> SASLOutcome {
+        let pair = pair ?? authenticator.pair(login: login, account: nil, peer: peer)
+        return SASLOutcome(
+            authenticator.fail(failure, login: login, mechanism: mechanism, pair: pair, peer: peer))
     }
 
     private func settle(_ step: SASLStep?) async -> SASLOutcome {
         switch step {
         case nil:
-            return .failure(LoginFailure(.malformed, reason: "no exchange is in progress"))
+            return refused(LoginFailure(.malformed, reason: "no exchange is in progress"))
         case .challenge(let bytes):
             return .challenge(bytes)
         case .needCredentials(let login, _):
@@ -64,12 +77,15 @@ public final class SASLExchange {
             return SASLOutcome(outcome)
         case .succeeded(let login, let authorizationID, let number):
             session = nil
+            defer { attempt?.end() }
+            guard let mark = marks.first(where: { $0.number == number }) else {
+                return refused(LoginFailure(.unavailable, reason: "the password proved is none of the account's"))
+            }
             let account = authenticator.account(named: login)
             let pair = authenticator.pair(login: login, account: account, peer: peer)
             let outcome = authenticator.finish(
-                login: login, authorizationID: authorizationID, account: account, credentialNumber: number,
-                mechanism: mechanism, pair: pair,
-                peer: peer)
+                login: login, authorizationID: authorizationID, account: account, proof: (mark, generation),
+                mechanism: mechanism, pair: pair, peer: peer)
             if case .success(let account) = outcome {
                 authenticator.directory.noteUse(ofCredential: number, of: account.id, at: authenticator.clock.now())
             }
@@ -86,19 +102,25 @@ public final class SASLExchange {
         let account = authenticator.account(named: login)
         let pair = authenticator.pair(login: login, account: account, peer: peer)
         self.pair = pair
-        if let refusal = await authenticator.waitTurn(pair) {
+        let attempt = authenticator.beginAttempt(pair)
+        self.attempt = attempt
+        if let refusal = await authenticator.waitTurn(attempt) {
             session = nil
+            attempt?.end()
             return SASLOutcome(authenticator.fail(refusal, login: login, mechanism: mechanism, pair: pair, peer: peer))
         }
         var credentials: [Credential] = []
         if let account {
+            generation = authenticator.directory.credentialGeneration(of: account.id)
             do { credentials = try await authenticator.directory.credentials(of: account.id) } catch {
                 session = nil
+                attempt?.end()
                 let failure = LoginFailure(.unavailable, reason: "the directory does not answer: \(error)")
                 return SASLOutcome(
                     authenticator.fail(failure, login: login, mechanism: mechanism, pair: pair, peer: peer))
             }
         }
+        marks = credentials.map { CredentialMark($0) }
         // The main password first: its salt is the one that is sent.
         let isSHA1 = SASLMechanism(rawValue: mechanism)?.hash == .sha1
         let keys = credentials.sorted { $0.number < $1.number }.map { credential in
@@ -111,10 +133,11 @@ public final class SASLExchange {
     }
 
     private func failed(_ failure: SASLFailure) -> SASLOutcome {
+        defer { attempt?.end() }
         switch failure {
-        case .cancelled: return .failure(LoginFailure(.cancelled, reason: failure.summary))
+        case .cancelled: return refused(LoginFailure(.cancelled, reason: failure.summary))
         case .malformed, .tooLong, .extensionUnsupported, .channelBindingRequired, .channelBindingUnsupported:
-            return .failure(LoginFailure(.malformed, reason: failure.summary))
+            return refused(LoginFailure(.malformed, reason: failure.summary))
         case .wrongProof, .channelBindingMismatch, .downgrade:
             let pair = pair ?? authenticator.pair(login: login, account: nil, peer: peer)
             let outcome = authenticator.fail(

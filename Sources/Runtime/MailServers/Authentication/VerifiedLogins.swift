@@ -19,7 +19,7 @@ final class VerifiedLogins: Sendable {
 
     private struct Entry {
         var key: Key
-        var credentialNumber: Int64
+        var credential: CredentialMark
         var notedAt: Instant
     }
 
@@ -34,17 +34,17 @@ final class VerifiedLogins: Sendable {
     }
 
     /// The credential that `key` stands for; with `isNoteDue` when its use has not been told for an hour.
-    func find(_ key: Key, account: AccountID, now: Instant) -> (credentialNumber: Int64, isNoteDue: Bool)? {
+    func find(_ key: Key, account: AccountID, now: Instant) -> (credential: CredentialMark, isNoteDue: Bool)? {
         table.withLock { table in
             guard let index = table[account]?.firstIndex(where: { $0.key == key }), let entry = table[account]?[index]
             else { return nil }
-            guard now - entry.notedAt >= VerifiedLogins.noteInterval else { return (entry.credentialNumber, false) }
+            guard now - entry.notedAt >= VerifiedLogins.noteInterval else { return (entry.credential, false) }
             table[account]?[index].notedAt = now
-            return (entry.credentialNumber, true)
+            return (entry.credential, true)
         }
     }
 
-    func add(_ key: Key, account: AccountID, credentialNumber: Int64, now: Instant) {
+    func add(_ key: Key, account: AccountID, credential: CredentialMark, now: Instant) {
         table.withLock { table in
             if table.count >= VerifiedLogins.maximumAccounts, table[account] == nil,
                 let victim = table.keys.randomElement()
@@ -54,7 +54,7 @@ final class VerifiedLogins: Sendable {
             var entries = table[account, default: []]
             entries.removeAll { $0.key == key }
             if entries.count >= VerifiedLogins.passwordsPerAccount { entries.removeFirst() }
-            entries.append(Entry(key: key, credentialNumber: credentialNumber, notedAt: now))
+            entries.append(Entry(key: key, credential: credential, notedAt: now))
             table[account] = entries
         }
     }

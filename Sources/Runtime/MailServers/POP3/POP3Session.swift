@@ -19,6 +19,8 @@ public actor POP3Session: ConnectionSession {
     private var reader = POP3LineReader()
     private var exchange: SASLExchange?
     private var inbox: MailboxKey?
+    /// Who has logged in.
+    private var account: AuthenticatedAccount?
     /// An action is under way.
     private var isBusy = false
     private var isOver = false
@@ -46,9 +48,9 @@ public actor POP3Session: ConnectionSession {
             if reader.count > service.configuration.maximumWaitingInput { connection.pauseReading() }
             return
         }
-        guard let action = advance() else { return }
+        guard let work = advance() else { return }
         isBusy = true
-        Task { await drive(action) }
+        Task { await drive(work) }
     }
 
     public func tlsEstablished() {
@@ -76,15 +78,25 @@ public actor POP3Session: ConnectionSession {
 
     // MARK: Driving the machine
 
-    /// Carries out what needs no waiting, line by line. Returns the action that does, or nil when all lines are done.
-    private func advance() -> POP3Action? {
-        while !isOver, let line = reader.next() {
+    /// What has to be waited for.
+    private enum Work {
+        case action(POP3Action)
+        /// The account has changed since it logged in: whether that ends the session.
+        case confirmLogin
+    }
+
+    /// Carries out what needs no waiting, line by line. Returns what does, or nil when all lines are done.
+    private func advance() -> Work? {
+        while !isOver {
+            // Before each command: changes of the account take effect at once.
+            if let account, reader.count > 0, !service.authenticator.isUnchanged(account) { return .confirmLogin }
+            guard let line = reader.next() else { return nil }
             let action: POP3Action
             switch line {
             case .line(let bytes): action = machine.received(bytes)
             case .tooLong: action = machine.receivedTooLongLine()
             }
-            if let waiting = carryOut(action) { return waiting }
+            if let waiting = carryOut(action) { return .action(waiting) }
         }
         return nil
     }
@@ -111,11 +123,14 @@ public actor POP3Session: ConnectionSession {
         return nil
     }
 
-    private func drive(_ first: POP3Action) async {
-        var action: POP3Action? = first
-        while let waiting = action, !isOver {
-            await perform(waiting)
-            action = advance()
+    private func drive(_ first: Work) async {
+        var work: Work? = first
+        while let waiting = work, !isOver {
+            switch waiting {
+            case .action(let action): await perform(action)
+            case .confirmLogin: await confirmLogin()
+            }
+            work = advance()
         }
         isBusy = false
         connection.flush()
@@ -167,6 +182,21 @@ public actor POP3Session: ConnectionSession {
         }
     }
 
+    /// Ends a session whose login holds no more; nothing is removed (RFC 1939 §3).
+    private func confirmLogin() async {
+        guard var account else { return }
+        if await service.authenticator.stillHolds(&account) {
+            self.account = account
+            return
+        }
+        isOver = true
+        service.logger.info(
+            "session ended: the account was suspended or removed, or its password changed or revoked",
+            metadata: ["connection": "\(connection.number)", "account": "\(account.address)"])
+        connection.write(Array("-ERR [AUTH] Your login is no longer valid\r\n".utf8))
+        connection.close()
+    }
+
     private func sayGoodbye() {
         guard !isOver else { return }
         isOver = true
@@ -200,6 +230,7 @@ public actor POP3Session: ConnectionSession {
             let info = try await service.store.mailbox(named: "INBOX", of: account.id)
             let index = try await service.store.index(of: info.key)
             inbox = info.key
+            self.account = account
             service.logger.debug(
                 "logged in",
                 metadata: [

@@ -1,5 +1,7 @@
+internal import DeliveryPolicy
 internal import MailStore
 internal import MartletBytes
+internal import MartletCore
 internal import MessageFormat
 
 /// One message on its way in: its header is gathered and looked at, then header and body stream to the spool.
@@ -12,22 +14,50 @@ final class MessageIntake {
     /// Lines of a header: with no more of them every field is looked at, so that none hides behind the others.
     static let maximumHeaderLines = MessageLimits.default.maximumFields
 
+    /// What is looked for in the header besides `scan`.
+    struct Looks: OptionSet {
+        var rawValue: UInt8
+        /// Who wrote it: for submission.
+        static let originators = Looks(rawValue: 1)
+        /// Whether its lines are clean: for BINARYMIME, whose octets no decoder has seen.
+        static let lines = Looks(rawValue: 2)
+    }
+
+    /// Why a header is not taken.
+    enum HeaderExcess {
+        case octets(limit: Int)
+        case lines(limit: Int)
+    }
+
+    /// What the lines of a header may not hold, in BINARYMIME neither (RFC 3030 §3, RFC 5322 §2.2).
+    enum HeaderFlaw: String {
+        case nul = "NUL"
+        case bareCarriageReturn = "CR without LF"
+        case bareLineFeed = "LF without CR"
+    }
+
     private let maximumHeaderSize: Int
+    private let looks: Looks
     private var header: [UInt8] = []
     private var isHeaderComplete = false
     private(set) var scan = HeaderScan()
-    private(set) var isHeaderTooLarge = false
+    private(set) var originators = Originators()
+    private(set) var headerFlaw: HeaderFlaw?
+    private(set) var headerExcess: HeaderExcess?
     private(set) var failure: StoreError?
 
-    init(spool: any SpoolWriter, maximumHeaderSize: Int, trace: @escaping (HeaderScan) -> [UInt8]) {
+    init(
+        spool: any SpoolWriter, maximumHeaderSize: Int, looks: Looks, trace: @escaping (HeaderScan) -> [UInt8]
+    ) {
         self.spool = spool
+        self.looks = looks
         // What `HeaderScan` does not reach cannot be checked.
         self.maximumHeaderSize = min(maximumHeaderSize, MessageLimits.default.maximumHeaderBytes)
         self.trace = trace
     }
 
     func append(_ bytes: [UInt8]) {
-        guard failure == nil, !isHeaderTooLarge else { return }
+        guard failure == nil, headerExcess == nil else { return }
         guard !isHeaderComplete else { return write(bytes) }
         let searched = max(0, header.count - 3)
         header += bytes
@@ -38,23 +68,44 @@ final class MessageIntake {
         if let end {
             headerEnded(at: end)
         } else if header.count > maximumHeaderSize {
-            isHeaderTooLarge = true
-            header = []
+            refuseHeader(.octets(limit: maximumHeaderSize))
         }
     }
 
     /// - Parameter end: where the body begins in what was gathered.
     private func headerEnded(at end: Int) {
         isHeaderComplete = true
-        guard end <= maximumHeaderSize, lines(before: end) <= MessageIntake.maximumHeaderLines else {
-            isHeaderTooLarge = true
-            header = []
-            return
+        guard end <= maximumHeaderSize else { return refuseHeader(.octets(limit: maximumHeaderSize)) }
+        guard lines(before: end) <= MessageIntake.maximumHeaderLines else {
+            return refuseHeader(.lines(limit: MessageIntake.maximumHeaderLines))
         }
         scan = HeaderScan.scan(header)
+        if looks.contains(.originators) { originators = Originators(header: header, end: end) }
+        if looks.contains(.lines) { headerFlaw = flaw(before: end) }
         write(trace(scan))
         write(withoutReturnPaths(end))
         header = []
+    }
+
+    private func refuseHeader(_ excess: HeaderExcess) {
+        headerExcess = excess
+        header = []
+    }
+
+    private func flaw(before end: Int) -> HeaderFlaw? {
+        header.withUnsafeBytes { bytes in
+            for index in 0..<end {
+                switch bytes[index] {
+                case 0: return .nul
+                case ASCII.carriageReturn where index + 1 >= bytes.count || bytes[index + 1] != ASCII.lineFeed:
+                    return .bareCarriageReturn
+                case ASCII.lineFeed where index == 0 || bytes[index - 1] != ASCII.carriageReturn:
+                    return .bareLineFeed
+                default: continue
+                }
+            }
+            return nil
+        }
     }
 
     private func lines(before end: Int) -> Int {
@@ -98,7 +149,7 @@ final class MessageIntake {
 
     /// The message is complete: one without an empty line is all header.
     func endHeader() {
-        if !isHeaderComplete, !isHeaderTooLarge { headerEnded(at: header.count) }
+        if !isHeaderComplete, headerExcess == nil { headerEnded(at: header.count) }
     }
 
     /// Ends the message, after `endHeader`.
@@ -108,4 +159,41 @@ final class MessageIntake {
     }
 
     func discard() { spool.discard() }
+}
+
+extension Originators {
+    /// Reads the fields of a header that ends at `end`.
+    init(header: [UInt8], end: Int, limits: MessageLimits = .default) {
+        self.init()
+        header.withUnsafeBytes { bytes in
+            let walk = HeaderFields(bytes, in: 0..<end, limits: limits)
+            for field in walk {
+                guard let name = Originators.name(of: field, walk) else { continue }
+                let entries = AddressList.parse(bytes.clamped(field.value), limits: limits).entries
+                let addresses = entries.compactMap { entry -> String? in
+                    guard case .mailbox(_, _, let local, let domain) = entry else { return nil }
+                    return Originators.text(local: local, domain: domain)
+                }
+                fields.append(Field(name, addresses, isCutOff: entries.count >= limits.maximumAddresses))
+            }
+        }
+    }
+
+    private static func name(of field: HeaderField, _ walk: HeaderFields) -> FieldName? {
+        if walk.isNamed(field, "from") { return .from }
+        if walk.isNamed(field, "sender") { return .sender }
+        if walk.isNamed(field, "resent-from") { return .resentFrom }
+        return walk.isNamed(field, "resent-sender") ? .resentSender : nil
+    }
+
+    /// The address with its quotes where it needs them; other text as it stands.
+    private static func text(local: [UInt8], domain: [UInt8]) -> String {
+        let localText = String(decoding: local, as: UTF8.self)
+        guard !domain.isEmpty else { return localText }
+        let domainText = String(decoding: domain, as: UTF8.self)
+        guard let host = Domain(domainText), let address = EmailAddress(localPart: localText, domain: host) else {
+            return "\(localText)@\(domainText)"
+        }
+        return address.description
+    }
 }

@@ -1,3 +1,4 @@
+internal import Authentication
 internal import DeliveryPolicy
 internal import MailStore
 internal import MartletCore
@@ -7,13 +8,29 @@ internal import SMTPProtocol
 
 /// MAIL and RCPT: who may send, and whom it reaches. Every refusal is a decision with a record, whose code the reply carries.
 extension SMTPConnection {
+    /// Whether whoever logged in may still; true where nobody has.
+    func loginHolds() async -> Bool {
+        guard var account else { return true }
+        guard await service.authenticator.stillHolds(&account) else { return false }
+        self.account = account
+        return true
+    }
+
+    static let loginEnded = (
+        Decision(
+            check: "authentication", outcome: .refuse,
+            summary: "The account was suspended or removed, or the password that was used was changed or revoked.",
+            reference: "RFC 4954 §4", remedy: "log in again"),
+        SMTPReply(550, EnhancedStatus(5, 7, 1), "Your login is no longer valid")
+    )
+
     func decideSender(_ path: ReversePath, _ parameters: MailParameters) -> SMTPReply {
         var envelope = Envelope(reversePath: path, parameters: parameters)
         if service.role == .submission, let account {
             var sender: EmailAddress?
             if case .address(let address) = path { sender = address }
             let decision = SubmissionPolicy.decideSender(
-                sender, login: account.login, own: service.store.addresses(of: account.id), in: service.lookup)
+                sender, of: SubmissionPolicy.Sender(account), in: service.lookup)
             if decision.outcome != .pass {
                 return refuse(
                     decision, SMTPReply(553, EnhancedStatus(5, 7, 1), "<\(path.text)>: not an address of yours"),
@@ -29,13 +46,17 @@ extension SMTPConnection {
         guard var envelope else { return SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
         let address: EmailAddress
         switch path {
-        case .address(let given): address = given
-        case .postmaster:
-            // RFC 5321 §4.1.1.3: without a domain it is the server's own, here the first of the local ones.
-            let domain = service.store.domains().map(\.domain).min()
-            guard let domain, let own = EmailAddress(localPart: "postmaster", domain: domain) else {
-                return SMTPReply(550, EnhancedStatus(5, 1, 1), "No domain is served here yet")
+        case .address(let given):
+            // RFC 1123 §5.2.17: our own address in brackets is a name of ours.
+            guard case .literal(let literal) = given.host, connection.isLocal(Self.numeric(literal)) else {
+                address = given
+                break
             }
+            guard let own = ownAddress(given.localPart) else { return noDomain(path, envelope) }
+            address = own
+        case .postmaster:
+            // RFC 5321 §4.1.1.3: without a domain it is the server's own.
+            guard let own = ownAddress("postmaster") else { return noDomain(path, envelope) }
             address = own
         }
         let text = address.description
@@ -75,7 +96,8 @@ extension SMTPConnection {
                 SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(text)>: the list has no members"), sender: sender,
                 recipients: [text])
         }
-        if let decision = quotaDecision(resolution.targets, size: envelope.parameters.size) {
+        let size = envelope.parameters.size ?? 1
+        if let decision = quotaDecision(resolution.targets.map { ($0.account, $0.address, size) }) {
             return refuse(
                 decision, SMTPReply(452, EnhancedStatus(4, 2, 2), "<\(text)>: mailbox full"), sender: sender,
                 recipients: [text])
@@ -84,6 +106,25 @@ extension SMTPConnection {
         envelope.decisions.append(resolution.decision)
         self.envelope = envelope
         return Self.recipientOK
+    }
+
+    /// An address in the first of the local domains, which stands for the server itself.
+    private func ownAddress(_ localPart: String) -> EmailAddress? {
+        service.store.domains().map(\.domain).min().flatMap { EmailAddress(localPart: localPart, domain: $0) }
+    }
+
+    /// The address in a literal (RFC 5321 §4.1.3), which `EmailAddress` keeps in lower case.
+    private static func numeric(_ literal: String) -> String {
+        literal.hasPrefix("ipv6:") ? String(literal.dropFirst(5)) : literal
+    }
+
+    private func noDomain(_ path: ForwardPath, _ envelope: Envelope) -> SMTPReply {
+        refuse(
+            Decision(
+                check: "recipient", outcome: .refuse, summary: "No domain is served here yet.",
+                reference: "RFC 5321 §4.1.1.3", remedy: "add one with `martlet domain add`"),
+            SMTPReply(550, EnhancedStatus(5, 1, 1), "No domain is served here yet"), sender: envelope.reversePath,
+            recipients: [path.text])
     }
 
     /// An address of another server: never relayed for strangers; for users not yet.
@@ -105,12 +146,12 @@ extension SMTPConnection {
             recipients: [text])
     }
 
-    /// Refuses when nobody that the address reaches has room for `size` octets.
-    private func quotaDecision(_ targets: [Resolution.Target], size: Int?) -> Decision? {
+    /// Refuses when none of the accounts has room for its copy. One that is gone is for the store to find.
+    func quotaDecision(_ targets: [(account: AccountID, address: EmailAddress, size: Int)]) -> Decision? {
         var evidence: [Decision.Evidence] = []
         for target in targets {
             guard let account = service.store.account(target.account), let quota = account.quota,
-                account.usedBytes + Int64(size ?? 1) > quota
+                account.usedBytes + Int64(target.size) > quota
             else { return nil }
             evidence.append(.init("quota of \(target.address)", "\(account.usedBytes) of \(quota) octets used"))
         }
@@ -120,9 +161,9 @@ extension SMTPConnection {
     }
 
     /// Records what the protocol itself refuses at MAIL and RCPT.
-    func refuseEnvelope(_ reply: SMTPReply, _ reason: EnvelopeRefusal) -> SMTPReply {
+    func refuseEnvelope(_ reply: SMTPReply, _ refusal: EnvelopeRefusal) -> SMTPReply {
         let decision =
-            switch reason {
+            switch refusal.reason {
             case .authenticationRequired:
                 Decision(
                     check: "authentication", outcome: .refuse, summary: "This service takes mail after a login only.",
@@ -142,12 +183,24 @@ extension SMTPConnection {
                     check: "envelope", outcome: .refuse,
                     summary: "An address is not ASCII, and MAIL did not say SMTPUTF8.", reference: "RFC 6531 §3.5",
                     remedy: "the sending program has to add SMTPUTF8 to MAIL")
+            case .malformed:
+                Decision(
+                    check: "envelope", outcome: .refuse,
+                    summary: "\(refusal.recipient == nil ? "MAIL" : "RCPT") was not to be understood.",
+                    reference: "RFC 5321 §4.1.1", remedy: "mend the sending program")
             }
-        return refuse(decision, reply, sender: envelope?.reversePath, recipients: [])
+        return refuse(
+            decision, reply, senderText: refusal.sender, recipients: refusal.recipient.map { [$0] } ?? [])
     }
 
     /// Writes the refusal's record and gives the reply with its code.
-    func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath?, recipients: [String]) -> SMTPReply {
+    func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath, recipients: [String]) -> SMTPReply {
+        refuse(decision, reply, senderText: sender.text, recipients: recipients)
+    }
+
+    private func refuse(
+        _ decision: Decision, _ reply: SMTPReply, senderText: String?, recipients: [String]
+    ) -> SMTPReply {
         let now = service.clock.now()
         let code = service.authenticator.codes.next(at: now)
         var reply = reply
@@ -157,7 +210,7 @@ extension SMTPConnection {
         decision.outcome = reply.code >= 500 ? .refuse : .defer
         service.write(
             Record(
-                code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: sender?.text,
+                code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: senderText,
                 recipients: recipients,
                 decisions: [decision], reply: reply.description))
         service.logger.info(
@@ -178,6 +231,12 @@ extension SMTPConnection {
             peerAddress: connection.peerAddress, tls: connection.tls, isAuthenticated: account != nil,
             usesSMTPUTF8: envelope.parameters.usesSMTPUTF8, hostname: service.configuration.hostname, code: code,
             onlyRecipient: envelope.recipients.count == 1 ? envelope.recipients[0].text : nil, now: now)
+    }
+}
+
+extension SubmissionPolicy.Sender {
+    init(_ account: AuthenticatedAccount) {
+        self.init(account: account.id, address: account.address, login: account.login)
     }
 }
 

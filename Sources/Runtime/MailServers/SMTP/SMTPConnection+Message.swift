@@ -14,24 +14,17 @@ extension SMTPConnection {
         }
         guard let intake, envelope.failure == nil else { return fail(envelope.failure ?? .closed, envelope, code) }
         intake.endHeader()
-        if intake.isHeaderTooLarge {
+        if let excess = intake.headerExcess {
             intake.discard()
-            let limit = service.configuration.maximumHeaderSize
-            return refuse(
-                Decision(
-                    check: "size", outcome: .refuse,
-                    summary:
-                        "The header is larger than \(limit) octets, or has more than \(MessageIntake.maximumHeaderLines) lines.",
-                    reference: "RFC 5321 §4.5.3.1",
-                    remedy: "send fewer header fields"),
-                SMTPReply(552, EnhancedStatus(5, 3, 4), "Header too large: \(limit) octets are the limit"),
-                envelope, code)
+            return refuseHeader(excess, envelope, code)
         }
+        let plan = DeliveryPlan(envelope, deliveredTo: intake.scan.deliveredTo)
+        let isLoginValid = await loginHolds()
         let content: SpooledMessage
         let summary: StoredSummary
         do throws(StoreError) {
             // Before the spool is finished: a finished one is a file that nobody but the store removes.
-            if let (decision, reply) = refusal(of: intake.scan, envelope) {
+            if let (decision, reply) = isLoginValid ? refusal(of: intake, plan) : Self.loginEnded {
                 let size = intake.size
                 intake.discard()
                 return refuse(decision, reply, envelope, code, size: size, messageID: intake.scan.messageID)
@@ -45,62 +38,69 @@ extension SMTPConnection {
             content.removeFile()
             return fail(error, envelope, code)
         }
-        await deliver(content, summary, envelope, code)
+        await deliver(content, summary, plan, envelope, code)
     }
 
-    private func deliver(_ content: SpooledMessage, _ summary: StoredSummary, _ envelope: Envelope, _ code: LookupCode)
-        async
-    {
+    private func refuseHeader(_ excess: MessageIntake.HeaderExcess, _ envelope: Envelope, _ code: LookupCode) {
+        let limit =
+            switch excess {
+            case .octets(let limit): "\(limit) octets"
+            case .lines(let limit): "\(limit) lines"
+            }
+        refuse(
+            Decision(
+                check: "size", outcome: .refuse, summary: "The header is larger than \(limit).",
+                reference: "RFC 5321 §4.5.3.1", remedy: "send fewer header fields"),
+            SMTPReply(552, EnhancedStatus(5, 3, 4), "Header too large: \(limit) are the limit"), envelope, code)
+    }
+
+    private func deliver(
+        _ content: SpooledMessage, _ summary: StoredSummary, _ plan: DeliveryPlan, _ envelope: Envelope,
+        _ code: LookupCode
+    ) async {
         let now = service.clock.now()
         let isLMTP = service.role == .lmtp
-        var recipients: [AcceptedMessage.Recipient] = []
-        // Which results answer which RCPT: an account that several of them reach gets one copy.
-        var places: [AccountID: Int] = [:]
-        var answers: [[Int]] = []
-        for recipient in envelope.recipients {
-            var indices: [Int] = []
-            for target in recipient.targets {
-                if let place = places[target.account] {
-                    indices.append(place)
-                    continue
-                }
-                places[target.account] = recipients.count
-                indices.append(recipients.count)
-                recipients.append(
-                    AcceptedMessage.Recipient(
-                        account: target.account, mailbox: "INBOX",
-                        prefix: TraceFields.deliveryPrefix(reversePath: envelope.reversePath, final: target.address),
-                        original: recipient.text, final: target.address))
-            }
-            answers.append(indices)
-        }
-        let record = Record(
+        var record = Record(
             code: code, kind: .message, at: now, service: connection.service, peer: peer(),
             sender: envelope.reversePath.text,
             recipients: envelope.recipients.map(\.text), messageID: summary.messageID, size: content.size,
-            decisions: envelope.decisions + [Self.acceptance], reply: "250 2.0.0 Ok: accepted as \(code)")
+            decisions: envelope.decisions, reply: "250 2.0.0 Ok: accepted as \(code)")
+        record.decisions += plan.looping.map { Self.loopDiscarded($0) }
+        let undelivered = record.decisions
+        record.decisions.append(Self.acceptance)
         let results: [RecipientResult]
         do throws(StoreError) {
             results = try await service.store.deliver(
                 AcceptedMessage(
-                    content: content, summary: summary, internalDate: now, recipients: recipients, record: record,
-                    // A list with one full mailbox was taken for all its members at RCPT: no copy is left out after that.
-                    enforcesQuota: isLMTP && answers.allSatisfy { $0.count == 1 }))
+                    content: content, summary: summary, internalDate: now, recipients: plan.recipients, record: record,
+                    // A list with one full mailbox was taken for all its members at RCPT: no copy is left out after that. Where
+                    // each copy has an answer of its own, the one that does not fit is refused.
+                    enforcesQuota: isLMTP
+                        ? plan.answers.allSatisfy { $0.count <= 1 } : plan.recipients.count == 1))
         } catch {
             return fail(error, envelope, code)
+        }
+        let isDelivered = results.contains { if case .delivered = $0 { true } else { false } }
+        guard isDelivered else {
+            // Nothing was committed, the record neither.
+            let (decision, reply) = Self.undeliverable(results)
+            guard isLMTP else { return refuse(decision, reply, envelope, code, size: content.size) }
+            record.decisions = undelivered + [decision]
+            record.reply = reply.description
+            service.write(record)
+            answer(plan, results, envelope, code)
+            return messageEnded()
         }
         if service.logger.logLevel <= .info {
             service.logger.info(
                 "accepted",
                 metadata: [
                     "code": "\(code)", "peer": "\(connection.peerAddress)", "size": "\(content.size)",
-                    "recipients": "\(recipients.count)",
+                    "recipients": "\(plan.recipients.count)",
                 ])
         }
         if isLMTP {
-            for (recipient, indices) in zip(envelope.recipients, answers) {
-                send(lmtpReply(recipient.text, indices.map { results[$0] }, code))
-            }
+            answer(plan, results, envelope, code)
         } else {
             send(SMTPReply(250, EnhancedStatus(2, 0, 0), "Ok: accepted as \(code)"))
         }
@@ -112,8 +112,46 @@ extension SMTPConnection {
         summary: "The message was made durable together with this record, and then acknowledged.",
         reference: "RFC 5321 §4.2.5")
 
+    private static func loopDiscarded(_ address: EmailAddress) -> Decision {
+        Decision(
+            check: "loop", outcome: .discard,
+            summary: "The message was delivered to \(address) before and came back; no other copy was put there.",
+            evidence: [.init("delivered-to", address.description)], reference: "RFC 5321 §6.3",
+            remedy: "find the alias or forward that sends it back")
+    }
+
+    /// Why nobody got the message, whose recipients were all taken at RCPT.
+    private static func undeliverable(_ results: [RecipientResult]) -> (Decision, SMTPReply) {
+        guard results.contains(.overQuota) else {
+            return (
+                Decision(
+                    check: "recipient", outcome: .refuse,
+                    summary: "The account was removed between RCPT and the end of the message.",
+                    reference: "RFC 5321 §4.2.3", remedy: "`martlet account add` makes it an address of ours again"),
+                SMTPReply(550, EnhancedStatus(5, 1, 1), "No such user here any more")
+            )
+        }
+        return (
+            Decision(
+                check: "quota", outcome: .defer, summary: "The mailbox has no room for this message.",
+                reference: "RFC 5321 §4.2.3",
+                remedy: "delete mail, or raise the quota with `martlet account set --quota`"),
+            SMTPReply(452, EnhancedStatus(4, 2, 2), "Mailbox full")
+        )
+    }
+
     /// RFC 2033 §4.2: a reply for each recipient that was taken.
+    private func answer(_ plan: DeliveryPlan, _ results: [RecipientResult], _ envelope: Envelope, _ code: LookupCode) {
+        for (recipient, places) in zip(envelope.recipients, plan.answers) {
+            send(lmtpReply(recipient.text, places.map { results[$0] }, code))
+        }
+    }
+
     private func lmtpReply(_ recipient: String, _ results: [RecipientResult], _ code: LookupCode) -> SMTPReply {
+        guard !results.isEmpty else {
+            return SMTPReply(
+                554, EnhancedStatus(5, 4, 6), "<\(recipient)>: mail loop, delivered before (record \(code))")
+        }
         for result in results {
             if case .delivered = result {
                 return SMTPReply(250, EnhancedStatus(2, 1, 5), "<\(recipient)> delivered as \(code)")
@@ -124,8 +162,28 @@ extension SMTPConnection {
             : SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(recipient)>: no such user here (record \(code))")
     }
 
-    /// What the header makes impossible: loops (RFC 5321 §6.3), and on submission a From that is not the user's.
-    private func refusal(of scan: HeaderScan, _ envelope: Envelope) -> (Decision, SMTPReply)? {
+    /// What stands against a message whose header is known: its form, a loop (RFC 5321 §6.3), mailboxes without room, and on
+    /// submission originators that are not the user.
+    private func refusal(of intake: MessageIntake, _ plan: DeliveryPlan) -> (Decision, SMTPReply)? {
+        if let flaw = intake.headerFlaw {
+            return (
+                Decision(
+                    check: "line ends", outcome: .refuse,
+                    summary: "The header holds what only the body of BODY=BINARYMIME may.",
+                    evidence: [.init("found", flaw.rawValue)], reference: "RFC 3030 §3",
+                    remedy: "the sending program has to end the header's lines with CR LF"),
+                SMTPReply(550, EnhancedStatus(5, 6, 0), "The header has a \(flaw.rawValue) (RFC 5322 2.2)")
+            )
+        }
+        if let refusal = loop(intake.scan, plan) ?? fullMailboxes(intake, plan) { return refusal }
+        guard service.role == .submission, let account else { return nil }
+        let decision = SubmissionPolicy.decideOriginators(
+            intake.originators, of: SubmissionPolicy.Sender(account), in: service.lookup)
+        guard decision.outcome != .pass else { return nil }
+        return (decision, SMTPReply(550, EnhancedStatus(5, 7, 1), decision.summary))
+    }
+
+    private func loop(_ scan: HeaderScan, _ plan: DeliveryPlan) -> (Decision, SMTPReply)? {
         if scan.receivedCount > service.configuration.maximumReceived {
             return (
                 Decision(
@@ -136,29 +194,25 @@ extension SMTPConnection {
                 SMTPReply(554, EnhancedStatus(5, 4, 6), "Too many hops: the message goes in circles")
             )
         }
-        if !scan.deliveredTo.isEmpty {
-            let before = Set(scan.deliveredTo.map { $0.lowercased() })
-            for target in envelope.recipients.flatMap(\.targets)
-            where before.contains(target.address.description.lowercased()) {
-                return (
-                    Decision(
-                        check: "loop", outcome: .refuse,
-                        summary: "The message was delivered to \(target.address) once already and came back.",
-                        evidence: [.init("delivered-to", target.address.description)], reference: "RFC 5321 §6.3",
-                        remedy: "find the alias or forward that sends it back"),
-                    SMTPReply(554, EnhancedStatus(5, 4, 6), "Mail loop: delivered to \(target.address) before")
-                )
-            }
+        guard plan.recipients.isEmpty, let address = plan.looping.first else { return nil }
+        return (
+            Decision(
+                check: "loop", outcome: .refuse,
+                summary: "The message was delivered to \(address) once already and came back.",
+                evidence: plan.looping.prefix(5).map { .init("delivered-to", $0.description) },
+                reference: "RFC 5321 §6.3", remedy: "find the alias or forward that sends it back"),
+            SMTPReply(554, EnhancedStatus(5, 4, 6), "Mail loop: delivered to \(address) before")
+        )
+    }
+
+    /// A message whose size MAIL did not tell, and which fits nowhere. LMTP answers for each recipient when it is stored.
+    private func fullMailboxes(_ intake: MessageIntake, _ plan: DeliveryPlan) -> (Decision, SMTPReply)? {
+        guard service.role != .lmtp else { return nil }
+        let targets = plan.recipients.map {
+            (account: $0.account, address: $0.final, size: intake.size + $0.prefix.count)
         }
-        if service.role == .submission, let account {
-            let decision = SubmissionPolicy.decideFrom(
-                scan.fromAddresses, login: account.login, own: service.store.addresses(of: account.id),
-                in: service.lookup)
-            if decision.outcome != .pass {
-                return (decision, SMTPReply(550, EnhancedStatus(5, 7, 1), "From: \(decision.summary)"))
-            }
-        }
-        return nil
+        guard let decision = quotaDecision(targets) else { return nil }
+        return (decision, SMTPReply(452, EnhancedStatus(4, 2, 2), "Mailbox full"))
     }
 
     func refuseMessage(_ reply: SMTPReply, _ reason: MessageRefusal) {

@@ -27,6 +27,7 @@ public actor SMTPConnection: ConnectionSession {
     private var isRunning = false
     private(set) var isOver = false
     private var isServerClosing = false
+    private var protocolErrors = ProtocolErrors()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { connection.executor }
 
@@ -88,14 +89,20 @@ public actor SMTPConnection: ConnectionSession {
             recordConnection("The connection ended in the middle of a message; nothing was taken.", reply: nil)
         } else if case .tlsFailed(let reason) = reason {
             recordConnection("The TLS handshake failed: \(reason)", reply: nil)
+        } else if let decision = protocolErrors.take() {
+            record([decision], reply: nil)
         }
     }
 
     public func serverIsClosing() {
         guard !isOver else { return }
         isServerClosing = true
-        if !isRunning {
-            sayGoodbye(SMTPReply(421, EnhancedStatus(4, 3, 2), "\(service.configuration.hostname) is shutting down"))
+        guard !isRunning else { return }
+        let reply = SMTPReply(421, EnhancedStatus(4, 3, 2), "\(service.configuration.hostname) is shutting down")
+        if messageBegan == nil {
+            sayGoodbye(reply)
+        } else {
+            end("The server was shut down in the middle of the message; nothing was taken.", reply)
         }
     }
 
@@ -103,7 +110,10 @@ public actor SMTPConnection: ConnectionSession {
 
     private func run() async {
         while !isOver {
-            switch session.next() {
+            let action = session.next()
+            // RSET, EHLO and a refused MAIL end a transaction without another word.
+            if !session.isInTransaction { envelope = nil }
+            switch action {
             case .needMore:
                 return rest()
             case .reply(let reply):
@@ -111,9 +121,10 @@ public actor SMTPConnection: ConnectionSession {
             case .refuse(let reply):
                 service.logger.debug(
                     "command refused", metadata: ["connection": "\(connection.number)", "reply": "\(reply)"])
+                protocolErrors.note(reply)
                 send(reply)
-            case .refuseEnvelope(let reply, let reason):
-                send(refuseEnvelope(reply, reason))
+            case .refuseEnvelope(let reply, let refusal):
+                send(refuseEnvelope(reply, refusal))
             case .replyAndClose(let reply):
                 if reply.code == 221 {
                     sayGoodbye(reply)
@@ -127,6 +138,15 @@ public actor SMTPConnection: ConnectionSession {
             case .authenticationResponse(let response):
                 await authenticationReceived(response)
             case .sender(let path, let parameters):
+                guard await loginHolds() else {
+                    envelope = Envelope(reversePath: path, parameters: parameters)
+                    let (decision, _) = Self.loginEnded
+                    end(
+                        decision,
+                        SMTPReply(
+                            421, EnhancedStatus(4, 7, 0), "Your login is no longer valid; connect and log in again"))
+                    break
+                }
                 let reply = decideSender(path, parameters)
                 session.senderDecided(reply)
                 send(reply)
@@ -192,11 +212,22 @@ public actor SMTPConnection: ConnectionSession {
 
     /// Ends the session for a reason that is recorded; the reply carries the record's code.
     private func end(_ summary: String, _ reply: SMTPReply) {
+        end(Self.connectionDecision(summary, isTemporary: reply.code < 500), reply)
+    }
+
+    private func end(_ decision: Decision, _ reply: SMTPReply) {
         var reply = reply
         let code = service.authenticator.codes.next(at: service.clock.now())
         reply.lines[reply.lines.count - 1] += " (record \(code))"
-        recordConnection(summary, reply: reply.description, code: code)
+        // What went wrong before belongs to the same story.
+        record((protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply.description, code: code)
         sayGoodbye(reply)
+    }
+
+    private static func connectionDecision(_ summary: String, isTemporary: Bool) -> Decision {
+        Decision(
+            check: "connection", outcome: isTemporary ? .defer : .refuse, summary: summary,
+            reference: "RFC 5321 §3.8")
     }
 
     private func sayGoodbye(_ reply: SMTPReply) {
@@ -227,7 +258,10 @@ public actor SMTPConnection: ConnectionSession {
             let spool = try service.store.makeSpool()
             let trace = traceFields(envelope, code: code, now: now)
             let isSubmission = service.role == .submission
-            intake = MessageIntake(spool: spool, maximumHeaderSize: service.configuration.maximumHeaderSize) { scan in
+            var looks: MessageIntake.Looks = isSubmission ? [.originators] : []
+            if envelope.parameters.body == .binaryMIME { looks.insert(.lines) }
+            let limit = service.configuration.maximumHeaderSize
+            intake = MessageIntake(spool: spool, maximumHeaderSize: limit, looks: looks) { scan in
                 // RFC 6409 §8: what a user's program left out is added; a relay changes nothing.
                 var fields = trace.received
                 if isSubmission {
@@ -256,15 +290,18 @@ public actor SMTPConnection: ConnectionSession {
             address: connection.peerAddress, helo: session.clientName, tls: connection.tls, login: account?.login)
     }
 
-    private func recordConnection(_ summary: String, reply: String?, code: LookupCode? = nil) {
+    private func recordConnection(_ summary: String, reply: String?) {
+        let decision = Self.connectionDecision(summary, isTemporary: false)
+        record((protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply)
+    }
+
+    private func record(_ decisions: [Decision], reply: String?, code: LookupCode? = nil) {
         let now = service.clock.now()
         service.write(
             Record(
                 code: code ?? service.authenticator.codes.next(at: now), kind: .connection, at: now,
                 service: connection.service, peer: peer(),
                 sender: envelope?.reversePath.text, recipients: envelope?.recipients.map(\.text) ?? [],
-                decisions: [
-                    Decision(check: "connection", outcome: .refuse, summary: summary, reference: "RFC 5321 §3.8")
-                ], reply: reply))
+                decisions: decisions, reply: reply))
     }
 }

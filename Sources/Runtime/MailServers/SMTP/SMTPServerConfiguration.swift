@@ -9,7 +9,7 @@ public struct SMTPServerConfiguration: Sendable {
     /// Octets of a message's header: 552 5.3.4.
     public var maximumHeaderSize = 1 << 20
     /// Received fields with which a message counts as going in circles (RFC 5321 §6.3): 554 5.4.6.
-    public var maximumReceived = 50
+    public var maximumReceived = 100
     /// Silence between commands (RFC 5321 §4.5.3.2.7): 421 4.4.2.
     public var commandTimeout = Duration.seconds(300)
     /// Silence within a message (RFC 5321 §4.5.3.2.5): 421 4.4.2.

@@ -1,40 +1,23 @@
-internal import MailStore
-internal import MartletCore
-internal import NetworkTransport
 internal import Records
+internal import Synchronization
 
 extension SMTPService {
     /// Writes a record that goes with no message; a failing store is logged, the session goes on.
     func write(_ record: Record) {
-        Task { [store, logger] in
+        writing.wrappingAdd(1, ordering: .relaxed)
+        Task { [self] in
             do { try await store.write(record) } catch {
                 logger.error("record not written", metadata: ["reason": "\(error)"])
             }
+            writing.wrappingSubtract(1, ordering: .relaxed)
         }
     }
 
-    func recordRefusal(service: String, address: String, _ refusal: ConnectionGate.Refusal) {
-        let (summary, remedy): (String, String) =
-            switch refusal {
-            case .tooMany(let limit):
-                ("All \(limit) connections of this service are in use.", "raise smtp.max-connections, or wait")
-            case .tooManyFromAddress(let limit):
-                (
-                    "This address has \(limit) connections open, the most that one may have.",
-                    "raise smtp.max-connections-per-address"
-                )
-            case .closing: ("The server is shutting down.", "try again when it is back")
-            }
-        let now = clock.now()
-        write(
-            Record(
-                code: authenticator.codes.next(at: now), kind: .connection, at: now, service: service,
-                peer: Record.Peer(address: address),
-                decisions: [
-                    Decision(
-                        check: "connection", outcome: .defer, summary: summary, reference: "RFC 5321 §3.8",
-                        remedy: remedy)
-                ], reply: "421"))
-        logger.info("connection refused", metadata: ["peer": "\(address)", "service": "\(service)"])
+    /// Waits until the records of sessions that have ended are durable, at most `patience`: before the store closes.
+    public func recordsWritten(patience: Duration) async {
+        let end = ContinuousClock.now + patience
+        while writing.load(ordering: .relaxed) > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 }

@@ -1,10 +1,11 @@
 public import Authentication
-public import DeliveryPolicy
+internal import DeliveryPolicy
 public import Logging
 public import MailStore
 public import MartletCore
 public import NetworkTransport
 public import SMTPProtocol
+internal import Synchronization
 
 /// What the sessions of one SMTP service share: store, directory, logins, limits. One for each role.
 ///
@@ -24,6 +25,8 @@ public final class SMTPService: Sendable {
     let authenticator: Authenticator
     let clock: any WallClock
     let logger: Logger
+    /// Records on their way to the store.
+    let writing = Atomic<Int>(0)
 
     public init(
         role: SMTPServerSession.Role, store: any Store, authenticator: Authenticator, clock: any WallClock,
@@ -58,7 +61,6 @@ public final class SMTPService: Sendable {
                     SMTPReply(421, EnhancedStatus(4, 7, 0), "\(hostname) too many connections from your address").bytes
                 case .closing: SMTPReply(421, EnhancedStatus(4, 3, 2), "\(hostname) is shutting down").bytes
                 }
-            },
-            refused: { [self] address, refusal in recordRefusal(service: name, address: address, refusal) })
+            })
     }
 }

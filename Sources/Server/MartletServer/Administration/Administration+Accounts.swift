@@ -1,4 +1,5 @@
 internal import Authentication
+internal import DeliveryPolicy
 internal import MailStore
 internal import MartletCore
 
@@ -91,7 +92,9 @@ extension Administration {
             usedBytes: account.usedBytes,
             usedMessages: account.usedMessages, isAdministrator: account.isAdministrator,
             isSuspended: account.isSuspended,
-            addresses: directory.addresses(of: account.id).map(\.description))
+            addresses: directory.addresses(of: account.id).filter {
+                SubmissionPolicy.isOwn($0, of: account.id, in: DirectoryLookup(directory))
+            }.map(\.description))
     }
 
     // MARK: App passwords
@@ -114,7 +117,10 @@ extension Administration {
                     remedy: "revoke one that is not used")
             }
             let password = CredentialMaker.generateAppPassword()
-            let number = (existing.map(\.number).max() ?? 0) + 1
+            // A number is never given twice, also when its password was revoked: the generation has grown with each change.
+            let number =
+                max(
+                    existing.map(\.number).max() ?? 0, directory.credentialGeneration(of: account.id)) + 1
             let made = try credential(password, number: number, label: label, besides: existing)
             try await stored { () throws(StoreError) in try await directory.putCredential(made, of: account.id) }
             return .appPassword(AppPasswordView(made), password: PasswordText(password))

@@ -41,7 +41,9 @@ extension Administration {
     }
 
     private func put(_ domain: LocalDomain) async throws(AdministrationFailure) {
-        if let catchAll = domain.catchAll { try refuseUnreachable(catchAll) }
+        if let catchAll = domain.catchAll {
+            try refuseUnreachable(catchAll, in: ChangedLookup(DirectoryLookup(directory), domain: domain))
+        }
         try await stored { () throws(StoreError) in try await directory.putDomain(domain) }
     }
 
@@ -87,7 +89,6 @@ extension Administration {
             var targets: [EmailAddress] = []
             for targetText in targetTexts {
                 let target = try emailAddress(targetText)
-                try refuseUnreachable(target)
                 if !targets.contains(target) { targets.append(target) }
             }
             guard !targets.isEmpty, targets.count <= RecipientResolver.maximumTargets else {
@@ -95,6 +96,11 @@ extension Administration {
                     .invalid, "an alias has 1 to \(RecipientResolver.maximumTargets) targets",
                     remedy: "martlet alias add ADDRESS TARGET [TARGET]...")
             }
+            let changed = ChangedLookup(DirectoryLookup(directory), alias: address, targets: targets)
+            for target in targets { try refuseUnreachable(target, in: changed) }
+            // The alias itself is one step more than its targets.
+            try refuseUnreachable(address, in: changed)
+            try refuseBreakingOthers(address, in: changed)
             try await stored { () throws(StoreError) in try await directory.putAlias(address, targets: targets) }
             return .aliases([AliasView(address: address.description, targets: targets.map(\.description))])
         case .aliasList(let domainText):
@@ -120,8 +126,10 @@ extension Administration {
 
     /// A local target must reach somebody, or mail to the alias would be lost work; outside targets wait for the queue,
     /// which comes with the next release.
-    private func refuseUnreachable(_ target: EmailAddress) throws(AdministrationFailure) {
-        let resolution = RecipientResolver().resolve(target, in: DirectoryLookup(directory))
+    /// - Parameter lookup: the directory as it will be after the change.
+    private func refuseUnreachable(_ target: EmailAddress, in lookup: some AddressLookup) throws(AdministrationFailure)
+    {
+        let resolution = RecipientResolver().resolve(target, in: lookup)
         switch resolution.outcome {
         case .found: return
         case .notLocal:
@@ -130,9 +138,39 @@ extension Administration {
                 remedy: "name an account or alias of this server; forwarding comes with the next release")
         case .unknownUser:
             throw AdministrationFailure(
-                .refused, "\(target) reaches nobody", remedy: "add it first: martlet account add \(target)")
+                .refused, "\(target) would reach nobody",
+                remedy: "name an account, or an alias that leads to one: martlet account add \(target)")
         case .brokenAlias(let reason):
-            throw AdministrationFailure(.refused, "\(target) is an alias that cannot be expanded: \(reason)")
+            throw AdministrationFailure(
+                .refused, "\(target) could not be expanded: \(reason)", remedy: "name the accounts themselves")
         }
+    }
+
+    /// Aliases that lead to `address` must go on reaching somebody with the change: none may become too long a chain.
+    private func refuseBreakingOthers(_ address: EmailAddress, in lookup: some AddressLookup)
+        throws(AdministrationFailure)
+    {
+        let aliases = directory.aliases()
+        var sources: [String: [EmailAddress]] = [:]
+        for alias in aliases {
+            for target in alias.targets { sources[Administration.key(target), default: []].append(alias.address) }
+        }
+        var open = [address]
+        var seen: Set<String> = [Administration.key(address)]
+        while let next = open.popLast() {
+            for source in sources[Administration.key(next)] ?? [] where seen.insert(Administration.key(source)).inserted
+            {
+                if case .brokenAlias(let reason) = RecipientResolver().resolve(source, in: lookup).outcome {
+                    throw AdministrationFailure(
+                        .refused, "the alias \(source), which leads to \(address), could not be expanded: \(reason)",
+                        remedy: "let \(source) name the accounts themselves")
+                }
+                open.append(source)
+            }
+        }
+    }
+
+    private static func key(_ address: EmailAddress) -> String {
+        "\(address.foldedLocalPart)@\(address.domain?.ascii ?? "")"
     }
 }

@@ -107,8 +107,8 @@ package struct Configuration: Sendable {
     package var store: Store
     package var log: Log
 
-    /// - Throws: what is wrong between keys that are right by themselves.
-    package init(_ settings: ConfigurationSettings) throws(ConfigurationErrors) {
+    /// - Parameter issues: what is wrong between keys that are right by themselves is added here.
+    package init(_ settings: ConfigurationSettings, issues: inout [ConfigurationIssue]) {
         server = Server(
             hostname: Domain(settings.text("server.hostname")), dataDirectory: settings.text("server.data-directory"),
             threads: settings.integer("server.threads"),
@@ -157,15 +157,16 @@ package struct Configuration: Sendable {
             freeSpaceReserve: settings.byteCount("store.free-space-reserve") ?? 0,
             indexCache: Int(settings.byteCount("store.index-cache") ?? 0))
         log = Log(level: settings.text("log.level"), isJSON: settings.text("log.format") == "json")
-        let issues = Configuration.conflicts(settings, listeners)
-        guard issues.isEmpty else { throw ConfigurationErrors(issues) }
+        issues += Configuration.conflicts(settings, listeners)
     }
 
     private static func conflicts(_ settings: ConfigurationSettings, _ listeners: Listeners) -> [ConfigurationIssue] {
         var issues: [ConfigurationIssue] = []
         let certificate = settings["tls.certificate"]
         let key = settings["tls.key"]
-        if certificate.text.isEmpty != key.text.isEmpty {
+        // A key whose value is wrong is told of already, and nobody knows what it is to be.
+        let unusable = settings.unusable
+        if certificate.text.isEmpty != key.text.isEmpty, unusable.isDisjoint(with: ["tls.certificate", "tls.key"]) {
             let given = certificate.text.isEmpty ? key : certificate
             let missing = certificate.text.isEmpty ? certificate : key
             issues.append(
@@ -173,14 +174,14 @@ package struct Configuration: Sendable {
                     given.origin, "\(given.key.name) is set and \(missing.key.name) is not",
                     remedy: "set \(missing.key.name) too, or neither for a certificate by the server's own authority"))
         }
-        if settings.text("server.data-directory").isEmpty {
+        if settings.text("server.data-directory").isEmpty, !unusable.contains("server.data-directory") {
             issues.append(
                 ConfigurationIssue(
                     settings["server.data-directory"].origin, "server.data-directory is empty",
                     remedy: "name a directory"))
         }
         var services: [ListenAddress: String] = [:]
-        for (service, addresses) in listeners.all {
+        for (service, addresses) in listeners.all where !unusable.contains("listeners.\(service)") {
             for address in addresses {
                 if let other = services[address] {
                     issues.append(
@@ -192,7 +193,7 @@ package struct Configuration: Sendable {
                 services[address] = service
             }
         }
-        if listeners.all.allSatisfy(\.addresses.isEmpty) {
+        if listeners.all.allSatisfy({ $0.addresses.isEmpty && !unusable.contains("listeners.\($0.service)") }) {
             issues.append(
                 ConfigurationIssue(
                     settings["listeners.smtp"].origin, "every listener is switched off",
@@ -210,8 +211,11 @@ extension Configuration {
         environment: [String: String] = [:],
         overrides: [String] = []
     ) throws(ConfigurationErrors) -> (configuration: Configuration, settings: ConfigurationSettings) {
-        let settings = try ConfigurationSettings(
-            preset: preset, file: file, environment: environment, overrides: overrides)
-        return (try Configuration(settings), settings)
+        var issues: [ConfigurationIssue] = []
+        let settings = ConfigurationSettings(
+            preset: preset, file: file, environment: environment, overrides: overrides, issues: &issues)
+        let configuration = Configuration(settings, issues: &issues)
+        guard issues.isEmpty else { throw ConfigurationErrors(issues) }
+        return (configuration, settings)
     }
 }

@@ -85,11 +85,12 @@ extension ConfigurationKey {
             "How long the server waits for the next bytes of a message before it gives up with 421 4.4.2."),
         ConfigurationKey(
             "smtp.min-data-rate", .byteCount(0...1_000_000), "100",
-            "Octets a second, on average over a message, below which a sender is too slow and is told 421 4.4.2. 0: any pace will do."
+            "Octets a second, on average over a message, below which a sender is too slow and is told 421 4.4.2. Looked at from a minute "
+                + "after its beginning, or smtp.data-timeout where that is shorter. 0: any pace will do."
         ),
         ConfigurationKey(
-            "smtp.max-received", .integer(10...200), "50",
-            "Received fields in a message above which it is taken to go in circles and is refused with 554 5.4.6 (RFC 5321 §6.3)."
+            "smtp.max-received", .integer(10...1_000), "100",
+            "Received fields in a message above which it is taken to go in circles and is refused with 554 5.4.6. RFC 5321 §6.3 demands 100."
         ),
         ConfigurationKey(
             "smtp.max-connections", .integer(1...1_000_000), "2000",

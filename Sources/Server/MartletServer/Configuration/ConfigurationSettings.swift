@@ -9,6 +9,10 @@ package struct ConfigurationSettings: Sendable {
     }
 
     private var byName: [String: Setting] = [:]
+    /// Keys of which a value was given that is none: what they have here is another layer's.
+    private(set) var unusable: Set<String> = []
+    /// What is worth a word and stops nobody.
+    package private(set) var warnings: [ConfigurationIssue] = []
 
     /// In the order of the table.
     package var all: [Setting] { ConfigurationKey.all.compactMap { byName[$0.name] } }
@@ -24,13 +28,12 @@ package struct ConfigurationSettings: Sendable {
     ///   - file: the text and the path of the configuration file, when there is one.
     ///   - environment: variables by name; those that are not ours are passed over.
     ///   - overrides: `KEY=VALUE` of `--set`, in order.
-    /// - Throws: every mistake at once.
+    ///   - issues: every mistake is added here; what is wrong leaves the layer below in force.
     package init(
         preset: [(key: String, value: String)] = [], file: (text: String, path: String)? = nil,
         environment: [String: String] = [:],
-        overrides: [String] = []
-    ) throws(ConfigurationErrors) {
-        var issues: [ConfigurationIssue] = []
+        overrides: [String] = [], issues: inout [ConfigurationIssue]
+    ) {
         for key in ConfigurationKey.all { apply(key, [key.defaultText], .builtIn, &issues) }
         for (name, value) in preset {
             guard let key = ConfigurationKey.named(name) else {
@@ -41,7 +44,6 @@ package struct ConfigurationSettings: Sendable {
         if let file { applyFile(file.text, path: file.path, &issues) }
         applyEnvironment(environment, &issues)
         applyOverrides(overrides, &issues)
-        guard issues.isEmpty else { throw ConfigurationErrors(issues) }
     }
 
     private mutating func applyFile(_ text: String, path: String, _ issues: inout [ConfigurationIssue]) {
@@ -77,8 +79,21 @@ package struct ConfigurationSettings: Sendable {
                 let nearest =
                     byVariable.keys.sorted().min { editDistance($0, variable) < editDistance($1, variable) } ?? ""
                 issues.append(ConfigurationIssue(origin, "there is no such key", remedy: "did you mean \(nearest)?"))
+            } else if let nearest = ConfigurationSettings.likely(variable, byVariable.keys.sorted()) {
+                // Others may have variables that begin so: no mistake for sure.
+                warnings.append(
+                    ConfigurationIssue(
+                        origin, "there is no such key; it is passed over", remedy: "did you mean \(nearest)?"))
             }
         }
+    }
+
+    /// Changes by which a variable's name may differ from one of ours to be taken for a slip.
+    private static let maximumSlip = 3
+
+    private static func likely(_ variable: String, _ known: [String]) -> String? {
+        let nearest = known.min { editDistance($0, variable) < editDistance($1, variable) }
+        return nearest.flatMap { editDistance($0, variable) <= maximumSlip ? $0 : nil }
     }
 
     private mutating func applyOverrides(_ overrides: [String], _ issues: inout [ConfigurationIssue]) {
@@ -107,6 +122,7 @@ package struct ConfigurationSettings: Sendable {
             let value = try key.parse(elements)
             byName[key.name] = Setting(key: key, value: value, text: elements.joined(separator: ", "), origin: origin)
         } catch {
+            unusable.insert(key.name)
             issues.append(ConfigurationIssue(origin, "\(key.name): \(error.problem)", remedy: error.remedy))
         }
     }

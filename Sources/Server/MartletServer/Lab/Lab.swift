@@ -5,23 +5,28 @@ internal import MartletCore
 
 /// `martlet lab`: a complete server in one directory on loopback, with its accounts made.
 package struct Lab: Sendable {
-    let options: LabOptions
+    package let options: LabOptions
     package let configuration: Configuration
+    /// A line each.
+    package let warnings: [String]
 
     /// Accounts made in one commit.
     static let batch = 500
 
     /// Checks everything that can be wrong before anything is made.
+    /// - Throws: every mistake at once, in the options and in the configuration.
     package init(_ options: LabOptions, environment: [String: String]) throws(LabFailure) {
         self.options = options
         do throws(ConfigurationErrors) {
-            configuration = try Configuration.load(
+            let loaded = try Configuration.load(
                 preset: options.preset(hasIPv6: PortCheck.hasIPv6Loopback), environment: environment,
-                overrides: options.overrides
-            ).configuration
+                overrides: options.overrides)
+            configuration = loaded.configuration
+            warnings = loaded.settings.warnings.map(\.description)
         } catch {
-            throw LabFailure(error.issues.map(\.description))
+            throw LabFailure(options.problems + error.issues.map(\.description))
         }
+        guard options.problems.isEmpty else { throw LabFailure(options.problems) }
     }
 
     /// Serves until SIGTERM.

@@ -1,3 +1,4 @@
+internal import DNSProtocol
 internal import Foundation
 package import MartletCore
 
@@ -35,15 +36,17 @@ package struct LabOptions: Sendable {
         ("pop3s", 995),
     ]
 
-    /// - Throws: every mistake at once.
+    /// What is wrong, a line each; then nothing may be made with these options.
+    package private(set) var problems: [String] = []
+
+    /// Reads all, and tells of every mistake in `problems`.
     package init(
         directory: String, portBase: Int, domain: String, users: Int, password: String, isOpen: Bool,
         overrides: [String], zones: [String],
         resolver: String?, routes: [String], clockFile: String?
-    ) throws(LabFailure) {
-        var problems: [String] = []
+    ) {
         self.directory = DataDirectory(directory)
-        self.portBase = portBase
+        self.portBase = (0...61_345).contains(portBase) ? portBase : 20_000
         if directory.isEmpty { problems.append("--dir is empty; name a directory") }
         if !(0...61_345).contains(portBase) {
             problems.append("--port-base \(portBase): ports would end beyond 65535; choose 0 to 61345")
@@ -64,9 +67,7 @@ package struct LabOptions: Sendable {
         self.overrides = overrides
         self.zones = zones
         for zone in zones {
-            if let problem = LabOptions.unreadable(zone) {
-                problems.append("--zone \(escapedForTerminal(zone)): \(problem)")
-            }
+            problems += LabOptions.problems(withZone: zone).map { "--zone \($0)" }
         }
         self.resolver = nil
         if let resolver {
@@ -89,7 +90,6 @@ package struct LabOptions: Sendable {
         if let clockFile, let problem = OffsetClock.problem(with: clockFile) {
             problems.append("--clock \(escapedForTerminal(clockFile)): \(problem)")
         }
-        guard problems.isEmpty else { throw LabFailure(problems) }
     }
 
     private static let fallbackDomain: Domain = {
@@ -97,11 +97,18 @@ package struct LabOptions: Sendable {
         return domain
     }()
 
-    private static func unreadable(_ path: String) -> String? {
-        guard let data = FileManager.default.contents(atPath: path) else { return "cannot be read; is the path right?" }
-        if data.isEmpty { return "is empty" }
-        return data.contains(0) || String(data: data, encoding: .utf8) == nil
-            ? "is no text in master-file format (RFC 1035 §5)" : nil
+    /// What is wrong with a zone file, each with its line.
+    private static func problems(withZone path: String) -> [String] {
+        let name = escapedForTerminal(path)
+        guard let data = FileManager.default.contents(atPath: path) else {
+            return ["\(name): cannot be read; is the path right?"]
+        }
+        do throws(ZoneFileErrors) {
+            let records = try ZoneFile.parse(Array(data)).records
+            return records.isEmpty ? ["\(name): holds no record; is the file right?"] : []
+        } catch {
+            return error.errors.map { "\(name):\($0.line): \(escapedForTerminal($0.problem))" }
+        }
     }
 
     static func hostAndPort(_ text: String) -> (host: String, port: Int)? {

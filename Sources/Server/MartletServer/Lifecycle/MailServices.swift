@@ -10,6 +10,7 @@ internal import SMTPServer
 /// The listeners of all mail protocols, wired to one store and one authenticator.
 struct MailServices: Sendable {
     private var listeners: [Listener] = []
+    private var smtpServices: [SMTPService] = []
 
     /// Starts all, or none.
     /// - Throws: `BindError` naming the address that could not be had.
@@ -29,7 +30,11 @@ struct MailServices: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.close(patience: patience) } }
         }
+        for service in smtpServices { await service.recordsWritten(patience: MailServices.recordPatience) }
     }
+
+    /// How long the last records have to become durable.
+    private static let recordPatience = Duration.seconds(1)
 
     private mutating func start(_ server: Server, _ tls: TLSContextBox) async throws {
         let configuration = server.configuration
@@ -53,8 +58,10 @@ struct MailServices: Sendable {
         let tls: TLSContextBox
         let recorder: RefusalRecorder
 
-        func refused(_ service: String) -> @Sendable (String, ConnectionGate.Refusal) -> Void {
-            { [recorder] address, refusal in recorder.refused(service: service, address: address, refusal) }
+        func refused(_ service: String) -> @Sendable (String, ConnectionGate.Refusal) -> String? {
+            { [recorder] address, refusal in
+                recorder.refused(service: service, address: address, refusal)?.description
+            }
         }
     }
 
@@ -64,7 +71,7 @@ struct MailServices: Sendable {
     ) async throws {
         guard !addresses.isEmpty else { return }
         var options = options
-        options.refused = door.refused(options.service)
+        options.recordRefusal = door.refused(options.service)
         listeners.append(
             try await Listener.start(
                 options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
@@ -91,6 +98,7 @@ struct MailServices: Sendable {
                 role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock,
                 logger: server.log.logger(name),
                 configuration: SMTPServerConfiguration(configuration))
+            smtpServices.append(service)
             let options = service.listenerOptions(
                 name: name, isImplicitTLS: name == "submissions", limits: role == .lmtp ? lmtpLimits : limits)
             try await listen(options, addresses, door, service.makeSession)
@@ -164,5 +172,6 @@ extension SMTPServerConfiguration {
         commandTimeout = configuration.smtp.commandTimeout
         dataTimeout = configuration.smtp.dataTimeout
         minimumDataRate = configuration.smtp.minimumDataRate
+        slowGrace = min(slowGrace, dataTimeout)
     }
 }

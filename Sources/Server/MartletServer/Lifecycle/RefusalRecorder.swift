@@ -16,6 +16,7 @@ final class RefusalRecorder: Sendable {
     private struct Window {
         var since: Instant
         var unwritten = 0
+        var code: LookupCode
     }
 
     private let records: any RecordStore
@@ -32,30 +33,35 @@ final class RefusalRecorder: Sendable {
     }
 
     /// Called on an event loop; does not wait.
-    func refused(service: String, address: String, _ refusal: ConnectionGate.Refusal) {
+    /// - Returns: the code of the record that tells of it, or of the one before that will be followed by its count; nil when it
+    ///   is only logged.
+    func refused(service: String, address: String, _ refusal: ConnectionGate.Refusal) -> LookupCode? {
         let now = clock.now()
-        guard let before = unwritten(key: "\(service) \(address)", now: now) else { return }
+        guard let (code, before) = window(key: "\(service) \(address)", now: now) else { return nil }
+        guard let before else { return code }
         let record = RefusalRecorder.record(
-            code: codes.next(at: now), at: now, service: service, address: address, refusal: refusal, before: before)
+            code: code, at: now, service: service, address: address, refusal: refusal, before: before)
         logger.notice(
             "connection refused", metadata: ["service": "\(service)", "peer": "\(address)", "code": "\(record.code)"])
         Task { [records] in try? await records.write(record) }
+        return code
     }
 
-    /// How many refusals the record tells of besides its own; nil when it is not time for a record.
-    private func unwritten(key: String, now: Instant) -> Int? {
+    /// The code, and how many refusals a new record tells of besides its own; nil when it is not time for a new one.
+    private func window(key: String, now: Instant) -> (code: LookupCode, before: Int?)? {
         windows.withLock { windows in
             if let window = windows[key], window.since <= now, now - window.since < RefusalRecorder.interval {
                 windows[key]?.unwritten += 1
-                return nil
+                return (window.code, nil)
             }
             if windows.count >= RefusalRecorder.maximumAddresses {
                 windows = windows.filter { now - $0.value.since < RefusalRecorder.interval }
                 guard windows.count < RefusalRecorder.maximumAddresses else { return nil }
             }
             let before = windows[key]?.unwritten ?? 0
-            windows[key] = Window(since: now)
-            return before
+            let code = codes.next(at: now)
+            windows[key] = Window(since: now, code: code)
+            return (code, before)
         }
     }
 

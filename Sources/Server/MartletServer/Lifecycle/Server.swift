@@ -97,7 +97,8 @@ package final class Server: Sendable {
         reload: @Sendable () throws -> Configuration?,
         ready: (_ ports: [(service: String, port: Int)]) throws(FileFailure) -> Void
     ) async throws(ServerFailure) {
-        let signals = Signals()
+        let patience = configuration.server.shutdownPatience
+        let signals = Signals { ShutdownWatchdog.start(patience: patience) }
         let services: MailServices
         do {
             services = try await MailServices.start(self, tls: tls)

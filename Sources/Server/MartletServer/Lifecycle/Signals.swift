@@ -1,5 +1,6 @@
 @preconcurrency internal import Dispatch
 internal import Glibc
+internal import Synchronization
 
 /// SIGTERM, SIGINT and SIGHUP as a stream of events, in the place of their ending the process.
 final class Signals: Sendable {
@@ -11,10 +12,14 @@ final class Signals: Sendable {
     }
 
     let events: AsyncStream<Event>
+    /// Signals are the process's.
+    private static let hasEnded = Atomic<Bool>(false)
     private let continuation: AsyncStream<Event>.Continuation
     private let sources: [any DispatchSourceSignal]
 
-    init() {
+    /// - Parameter ending: called once, on a thread that serves nobody else, when the first signal to end comes: also when nobody
+    ///   reads `events` any more.
+    init(ending: @escaping @Sendable () -> Void) {
         let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(16))
         self.events = events
         self.continuation = continuation
@@ -24,7 +29,10 @@ final class Signals: Sendable {
         sources = [(SIGTERM, Event.end), (SIGINT, .end), (SIGHUP, .reload)].map { number, event in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { continuation.yield(event) }
+            source.setEventHandler {
+                if case .end = event, !Signals.hasEnded.exchange(true, ordering: .relaxed) { ending() }
+                continuation.yield(event)
+            }
             source.resume()
             return source
         }

@@ -23,20 +23,25 @@ struct ConfigCommand: AsyncParsableCommand {
         private struct Result: Encodable {
             let ok: Bool
             let problems: [String]
+            let warnings: [String]
         }
 
         func run() throws {
+            let warnings: [String]
             do throws(CommandFailure) {
-                _ = try ConfigurationLoading.load(path: file, overrides: [])
+                warnings = try ConfigurationLoading.load(path: file, overrides: []).settings.warnings.map(\.description)
             } catch {
                 guard json else { throw error }
                 Terminal.print(
-                    JSONOutput.text(Result(ok: false, problems: error.message.split(separator: "\n").map(String.init))))
+                    JSONOutput.text(
+                        Result(
+                            ok: false, problems: error.message.split(separator: "\n").map(String.init), warnings: [])))
                 throw CommandFailure(.usage)
             }
+            if !json { for warning in warnings { Terminal.error(warning) } }
             Terminal.print(
                 json
-                    ? JSONOutput.text(Result(ok: true, problems: []))
+                    ? JSONOutput.text(Result(ok: true, problems: [], warnings: warnings))
                     : "\(escapedForTerminal(file)): the configuration is right")
         }
     }

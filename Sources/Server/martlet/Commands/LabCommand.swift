@@ -82,7 +82,7 @@ struct LabCommand: AsyncParsableCommand {
     func run() async throws {
         let lab: Lab
         do throws(LabFailure) {
-            let options = try LabOptions(
+            let options = LabOptions(
                 directory: dir, portBase: portBase, domain: domain, users: users, password: password, isOpen: open,
                 overrides: overrides,
                 zones: zones, resolver: resolver, routes: routes, clockFile: clockFile)
@@ -90,6 +90,7 @@ struct LabCommand: AsyncParsableCommand {
         } catch {
             throw CommandFailure(.usage, error.description)
         }
+        for warning in lab.warnings { Terminal.error(warning) }
         do throws(ServerFailure) { try await lab.run() } catch { throw CommandFailure(error) }
     }
 }

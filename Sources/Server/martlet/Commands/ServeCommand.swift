@@ -28,7 +28,8 @@ struct ServeCommand: AsyncParsableCommand {
     var overrides: [String] = []
 
     func run() async throws {
-        let configuration = try ConfigurationLoading.load(path: config, overrides: overrides).configuration
+        let (configuration, settings) = try ConfigurationLoading.load(path: config, overrides: overrides)
+        for warning in settings.warnings { Terminal.error(warning.description) }
         let hostname = configuration.effectiveHostname
         let names = Server.CertificateNames(
             names: hostname == "localhost" ? [hostname] : [hostname, "localhost"],

@@ -117,9 +117,15 @@ def test_suspending_and_password_changes_end_open_sessions_at_once(make_lab):
     pop = poplib.POP3("127.0.0.1", lab.port("pop3"))
     pop.user(one), pop.pass_(made["password"])
 
+    imap = imaplib.IMAP4("127.0.0.1", lab.port("imap"))
+    imap.login(one, made["password"])
+    own = imaplib.IMAP4("127.0.0.1", lab.port("imap"))
+    own.login(one, "secret")
+
     # Another app password: nobody is disturbed.
     lab.command("account", "app-password", "add", one, "--label", "tablet")
     assert send(main, one, two).startswith("250") and send(device, one, two).startswith("250") and pop.stat()
+    assert imap.select()[0] == "OK"
 
     # The device's own is revoked: it ends, the others go on.
     lab.command("account", "app-password", "revoke", one, str(made["appPassword"]["number"]))
@@ -128,6 +134,9 @@ def test_suspending_and_password_changes_end_open_sessions_at_once(make_lab):
     assert device.reply() == "<closed>"
     with pytest.raises(poplib.error_proto, match="no longer valid"):
         pop.stat()
+    with pytest.raises(imaplib.IMAP4.abort, match="no longer valid"):
+        imap.noop()
+    assert own.noop()[0] == "OK"
     assert send(main, one, two).startswith("250")
 
     # In the middle of a transaction the message is refused.

@@ -173,6 +173,11 @@ public actor IMAPConnection: ConnectionSession {
             refuse(error)
             return
         }
+        // A suspension or a revoked password takes effect at once.
+        if var login = account {
+            guard await service.authenticator.stillHolds(&login) else { return bye("Your login is no longer valid") }
+            account = login
+        }
         switch session.admit(command.command) {
         case .refused(let status, let code, let text):
             reply(command.tag, status, code, text)

@@ -7,7 +7,9 @@ package struct PosixFileLayer: FileLayer {
     package init() {}
 
     package func open(_ path: String, create: Bool) throws(FileError) -> any StoreFile {
-        let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0o600)
+        var descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0o600)
+        // What is there can be read from a disk that has become read-only; writing to it fails when it is tried.
+        if descriptor < 0, errno == EROFS, !create { descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
         return PosixFile(descriptor: descriptor, path: path)
     }

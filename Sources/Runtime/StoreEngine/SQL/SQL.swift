@@ -29,7 +29,7 @@ enum SQL: Int, CaseIterable {
     // Transactions
     case begin, commit, rollback, savepoint, rollbackToSavepoint, release
     // Verification
-    case recountMailboxes, allBlobReferences, messagesWithoutSummary
+    case recountMailboxes, allBlobReferences, messagesWithoutSummary, messagesOfOtherSize
 
     var text: String {
         switch self {
@@ -268,6 +268,11 @@ enum SQL: Int, CaseIterable {
             """
             SELECT x.account_id, x.mailbox_id, x.uid FROM messages x LEFT JOIN summaries s
             ON s.account_id = x.account_id AND s.mailbox_id = x.mailbox_id AND s.uid = x.uid WHERE s.uid IS NULL LIMIT 1000
+            """
+        case .messagesOfOtherSize:
+            """
+            SELECT x.account_id, x.mailbox_id, x.uid FROM messages x JOIN blobs b ON b.shard = ? AND b.blob = x.blob
+            WHERE x.size <> b.length + LENGTH(x.prefix) LIMIT 1000
             """
         case .allBlobReferences:
             """

@@ -118,6 +118,7 @@ extension EmbeddedStore {
         let found = try await readers.read { [segments, readers] connection -> StoredMessageReader? in
             let message = try connection(.messageRow).add(key.account.value).add(key.mailbox.value).add(uid)
             guard try message.step() else { return nil }
+            let size = message.int(3)
             let blob = BlobID(message.bytes(4))
             let prefix = message.bytes(5)
             message.finish()
@@ -129,6 +130,9 @@ extension EmbeddedStore {
             }
             guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
                 throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
+            }
+            guard Int64(prefix.count) + Int64(location.length) == size else {
+                throw StoreError.corrupt(reason: "message \(key)/\(uid) has another size than its blob")
             }
             var checksums: [UInt32]?
             var whole: [UInt8]?

@@ -109,6 +109,11 @@ extension EmbeddedStore {
         while try orphans.step() {
             report.add("message \(orphans.int(0))/\(orphans.int(1))/\(orphans.int(2)) has no summary")
         }
+        let misfits = try connection(.messagesOfOtherSize).add(Schema.shard)
+        while try misfits.step() {
+            report.add(
+                "message \(misfits.int(0))/\(misfits.int(1))/\(misfits.int(2)) has another size than its blob")
+        }
     }
 
     private static func verifyReferences(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {

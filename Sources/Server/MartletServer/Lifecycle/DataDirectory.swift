@@ -43,6 +43,19 @@ package struct DataDirectory: Sendable, Hashable {
         guard access(path, W_OK) == 0 else {
             throw FileFailure("cannot write in \(path): \(String(cString: strerror(errno)))")
         }
+        // A name is durable when its directory is: after a power cut all is there, or nothing was acknowledged.
+        try sync(path)
+        try sync((path as NSString).deletingLastPathComponent)
+    }
+
+    private func sync(_ directory: String) throws(FileFailure) {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // One that others own and that cannot be read is theirs to keep.
+        if descriptor < 0, errno == EACCES { return }
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw FileFailure("cannot sync the directory \(directory): \(String(cString: strerror(errno)))")
+        }
     }
 
     package func read(_ file: String) -> String? {
@@ -54,7 +67,7 @@ package struct DataDirectory: Sendable, Hashable {
         FileManager.default.contents(atPath: file).map { Array($0) }
     }
 
-    /// Writes a small file whole: to another name, synced, then renamed.
+    /// Writes a small file whole: to another name, synced, then renamed, and the name synced.
     package func write(_ text: String, to file: String, mode: mode_t) throws(FileFailure) {
         let temporary = file + ".new"
         unlink(temporary)
@@ -69,6 +82,7 @@ package struct DataDirectory: Sendable, Hashable {
         else {
             throw FileFailure("cannot write \(file): \(String(cString: strerror(errno)))")
         }
+        try sync((file as NSString).deletingLastPathComponent)
     }
 
     private func reason(_ error: any Error) -> String {

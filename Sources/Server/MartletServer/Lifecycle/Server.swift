@@ -99,6 +99,8 @@ package final class Server: Sendable {
     ) async throws(ServerFailure) {
         let patience = configuration.server.shutdownPatience
         let signals = Signals { ShutdownWatchdog.start(patience: patience) }
+        // Signals are heard until the store is closed.
+        defer { withExtendedLifetime(signals) {} }
         let services: MailServices
         do {
             services = try await MailServices.start(self, tls: tls)

@@ -56,7 +56,7 @@ final class SQLiteConnection {
 
     deinit {
         statements.removeAll()
-        sqlite3_wal_hook(handle, nil, nil)
+        // The hook runs in commits only, and there are none any more. `handle` may be closed: it is not touched.
         logSize.deallocate()
     }
 

@@ -300,10 +300,11 @@ def test_an_account_that_goes_between_rcpt_and_data_loses_no_mail_in_silence(lab
     lab.command("alias", "add", "both@example.test", "gone@example.test", "stays@example.test")
     alone, group = begin(lab, "gone@example.test"), begin(lab, "both@example.test")
     lab.command("account", "remove", "gone@example.test", "--yes")
-    answer = alone.message(MESSAGE)
+    answer = alone.message(b"Message-ID: <lost@far.test>\r\n" + MESSAGE)
     assert answer.startswith("550 5.1.1"), answer
     told = explained(lab, answer)
     assert "removed between RCPT" in told and "gone@example.test" in told
+    assert code_of(answer) in lab.command("explain", "<lost@far.test>").stdout
     assert group.message(MESSAGE).startswith("250")
     assert used(lab, "stays@example.test")["usedMessages"] == 1 and ledger_holds(lab)
     assert alone("NOOP").startswith("250")

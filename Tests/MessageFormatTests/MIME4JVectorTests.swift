@@ -79,7 +79,7 @@ final class XMLTree: NSObject, XMLParserDelegate {
     func parser(_ parser: XMLParser, foundCharacters characters: String) { open.last?.text += characters }
 }
 
-struct MIME4JComparison {
+struct MIME4JComparison: VectorComparison {
     let file: String
     let message: [UInt8]
     var differences: [Difference] = []
@@ -87,12 +87,6 @@ struct MIME4JComparison {
     init(file: String, message: [UInt8]) {
         self.file = file
         self.message = message
-    }
-
-    mutating func expect(_ place: String, _ expected: String, _ actual: String) {
-        if expected != actual {
-            differences.append(.init(place: "\(file) \(place)", expected: expected, actual: actual))
-        }
     }
 
     mutating func compare(_ tree: XMLTree, with part: MessageStructure.Part, at place: String) throws {

@@ -91,7 +91,7 @@ func bytesWithLineFeeds(_ message: [UInt8]) -> [UInt8] {
 }
 
 /// Walks the expected parse and ours side by side.
-struct MailParserComparison {
+struct MailParserComparison: VectorComparison {
     let file: String
     let message: [UInt8]
     var differences: [Difference] = []
@@ -99,12 +99,6 @@ struct MailParserComparison {
     init(file: String, message: [UInt8]) {
         self.file = file
         self.message = message
-    }
-
-    mutating func expect(_ place: String, _ expected: String, _ actual: String) {
-        if expected != actual {
-            differences.append(.init(place: "\(file) \(place)", expected: expected, actual: actual))
-        }
     }
 
     /// `parsed` is a whole message of the JSON; `part` is ours.

@@ -51,6 +51,20 @@ struct Difference: Hashable, CustomStringConvertible {
     var description: String { "\(place): expected \(expected.debugDescription), got \(actual.debugDescription)" }
 }
 
+/// Walks an expected parse and ours side by side, and gathers where they differ.
+protocol VectorComparison {
+    var file: String { get }
+    var differences: [Difference] { get set }
+}
+
+extension VectorComparison {
+    mutating func expect(_ place: String, _ expected: String, _ actual: String) {
+        if expected != actual {
+            differences.append(.init(place: "\(file) \(place)", expected: expected, actual: actual))
+        }
+    }
+}
+
 /// What is found must be what is listed: a difference that is not listed fails, and so does a listed one that is no more.
 func unlisted(_ found: [Difference], known: [String: String]) -> [String] {
     var messages = found.filter { known[$0.place] == nil }.map(\.description)

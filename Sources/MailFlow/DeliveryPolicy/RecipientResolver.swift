@@ -12,8 +12,9 @@ public protocol AddressLookup {
 
 /// Finds who an address reaches: account, alias, group, subaddress, role address, catch-all, in this order.
 ///
-/// `postmaster` and `abuse` of every local domain reach somebody (RFC 5321 §4.5.1, RFC 2142 §4), and `postmaster` without
-/// a domain means the first local domain's (RFC 5321 §4.1.1.3): also when their alias leads to nobody any more. Pure: asks `AddressLookup`, keeps nothing.
+/// `postmaster` and `abuse` of every local domain reach somebody (RFC 5321 §4.5.1, RFC 2142 §4), also when their alias leads to
+/// nobody any more, and `postmaster` without a domain means the first local domain's (RFC 5321 §4.1.1.3). Pure: asks
+/// `AddressLookup`, keeps nothing.
 public struct RecipientResolver: Sendable {
     /// Aliases that may follow each other.
     public static let maximumDepth = 10

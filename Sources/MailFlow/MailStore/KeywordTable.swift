@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// The keywords of a mailbox while a change gives their bits to messages. Both stores use it, so that both have the same rules.
 ///
 /// A mailbox has `Flags.maximumKeywords` places. When all are taken, one that no message has any more goes to the new keyword:
@@ -61,7 +63,9 @@ public struct KeywordTable: Sendable {
         return bits
     }
 
-    private func number(of keyword: String) -> Int? { names.firstIndex { KeywordTable.areEqual($0, keyword) } }
+    private func number(of keyword: String) -> Int? {
+        names.firstIndex { ASCII.equalsIgnoringCase($0.utf8, keyword.utf8) }
+    }
 
     private mutating func makePlace(for keyword: String) -> Int? {
         if names.count < Flags.maximumKeywords {
@@ -79,13 +83,5 @@ public struct KeywordTable: Sendable {
     private static func isValid(_ keyword: String) -> Bool {
         !keyword.isEmpty && keyword.utf8.count <= maximumLength
             && keyword.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-    }
-
-    /// Equal but for the case of ASCII letters.
-    private static func areEqual(_ left: String, _ right: String) -> Bool {
-        left.utf8.count == right.utf8.count
-            && zip(left.utf8, right.utf8).allSatisfy { left, right in
-                left == right || (left ^ right == 0x20 && (0x61...0x7A).contains(left | 0x20))
-            }
     }
 }

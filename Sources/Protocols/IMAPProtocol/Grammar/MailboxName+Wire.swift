@@ -1,4 +1,4 @@
-@_spi(_Unicode) internal import Swift
+internal import MartletCore
 
 extension MailboxName {
     /// From the wire, quoting taken off.
@@ -49,7 +49,7 @@ extension MailboxName {
             return nil
         }
         guard !text.unicodeScalars.contains(where: isForbidden) else { return nil }
-        return text.utf8.allSatisfy { $0 < 0x80 } ? text : String(String.UnicodeScalarView(text._nfc))
+        return Normalization.nfc(text)
     }
 
     /// A hierarchy mark at the end of CREATE's name says that names below it will follow (RFC 9051 §6.3.4): without it.

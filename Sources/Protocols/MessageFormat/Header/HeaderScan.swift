@@ -5,10 +5,6 @@ public struct HeaderScan: Sendable, Hashable {
     public var hasDate = false
     public var hasMessageID = false
     public var hasFrom = false
-    /// Addresses of all From fields.
-    public var fromAddresses: [String] = []
-    /// Addresses of Sender.
-    public var senderAddresses: [String] = []
     /// Received fields: hops so far (RFC 5321 §6.3).
     public var receivedCount = 0
     /// Values of Delivered-To, unfolded.
@@ -35,10 +31,7 @@ public struct HeaderScan: Sendable, Hashable {
                     scan.deliveredTo.append(Charset.decodeUnlabelled(walk.unfolded(field)))
                 }
             case UInt8(ascii: "f"):
-                if walk.isNamed(field, "from") {
-                    scan.hasFrom = true
-                    scan.fromAddresses += AddressList.parse(bytes.clamped(field.value), limits: limits).mailboxes
-                }
+                if walk.isNamed(field, "from") { scan.hasFrom = true }
             case UInt8(ascii: "m"):
                 if walk.isNamed(field, "message-id"), !scan.hasMessageID {
                     scan.hasMessageID = true
@@ -46,10 +39,6 @@ public struct HeaderScan: Sendable, Hashable {
                 }
             case UInt8(ascii: "r"):
                 if walk.isNamed(field, "received") { scan.receivedCount += 1 }
-            case UInt8(ascii: "s"):
-                if walk.isNamed(field, "sender") {
-                    scan.senderAddresses += AddressList.parse(bytes.clamped(field.value), limits: limits).mailboxes
-                }
             default: break
             }
         }

@@ -84,7 +84,9 @@ extension SMTPConnection {
         guard isDelivered else {
             // Nothing was committed, the record neither.
             let (decision, reply) = Self.undeliverable(results)
-            guard isLMTP else { return refuse(decision, reply, envelope, code, size: content.size) }
+            guard isLMTP else {
+                return refuse(decision, reply, envelope, code, size: content.size, messageID: summary.messageID)
+            }
             record.decisions = undelivered + [decision]
             record.reply = reply.description
             service.write(record)

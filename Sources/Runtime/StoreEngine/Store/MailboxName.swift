@@ -1,5 +1,5 @@
-internal import Foundation
 internal import MailStore
+internal import MartletCore
 
 /// The rules for names of mailboxes (RFC 9051 §5.1): UTF-8 in NFC, `/` between levels, no control characters.
 enum MailboxName {
@@ -9,8 +9,7 @@ enum MailboxName {
 
     /// The name as it is compared: INBOX in capitals, also as the first level, and NFC.
     static func canonical(_ name: String) -> String {
-        var name = name
-        if !name.utf8.allSatisfy({ $0 < 0x80 }) { name = name.precomposedStringWithCanonicalMapping }
+        let name = Normalization.nfc(name)
         let bytes = name.utf8.prefix(6)
         guard bytes.count >= 5, bytes.prefix(5).elementsEqual("INBOX".utf8, by: { $0 & 0xDF == $1 }) else {
             return name

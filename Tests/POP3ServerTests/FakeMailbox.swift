@@ -12,6 +12,12 @@ final class FakeMailbox: MailboxStore {
         var openingFails = false
         /// Reads of messages fail beyond this octet.
         var readableOctets = Int.max
+        /// Waits for one message or several.
+        var reads = 0
+
+        func message(_ uid: UInt32) -> FakeMessage? {
+            messages.first { $0.uid == uid }.map { FakeMessage(content: $0.content, readable: readableOctets) }
+        }
     }
     let state = Mutex(State())
     static let key = MailboxKey(account: AccountID(1), mailbox: MailboxID(1))
@@ -37,12 +43,19 @@ final class FakeMailbox: MailboxStore {
     }
     func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading {
         let found = state.withLock { state in
-            state.messages.first { $0.uid == uid }.map {
-                FakeMessage(content: $0.content, readable: state.readableOctets)
-            }
+            state.reads += 1
+            return state.message(uid)
         }
         guard let found else { throw .noSuchMessage }
         return found
+    }
+    func messages(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, message: any MessageReading
+    )] {
+        state.withLock { state in
+            state.reads += 1
+            return uids.compactMap { uid in state.message(uid).map { (uid, $0) } }
+        }
     }
     func remove(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> ExpungeResult {
         let fails = state.withLock { state in

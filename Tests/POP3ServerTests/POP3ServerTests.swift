@@ -130,6 +130,30 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         await server.stop()
     }
 
+    @Test("messages that were read ahead come in whatever order they are asked for, one by one or pipelined")
+    func readAhead() async throws {
+        let messages = (1...40).map { "A: \($0)\r\n\r\n" + String(repeating: "x", count: $0 * 100) + "\r\n" }
+        let server = try await Server(messages)
+        let orders: [[Int]] = [Array(1...40), [3, 4, 5, 1, 2, 40, 39, 7, 7, 8], (1...40).reversed()]
+        for order in orders {
+            let client = try server.client()
+            client.send(login + order.map { "RETR \($0)\r\n" }.joined() + "QUIT\r\n")
+            let answers = order.map { "+OK \(messages[$0 - 1].utf8.count) octets\r\n\(messages[$0 - 1]).\r\n" }
+            #expect(client.readToEnd().hasSuffix("octets)\r\n" + answers.joined() + "+OK Bye\r\n"))
+        }
+        // In order, forty messages cost a few waits and not one each.
+        let reads = server.store.state.withLock { state in
+            defer { state.reads = 0 }
+            return state.reads
+        }
+        let client = try server.client()
+        client.send(login + (1...40).map { "RETR \($0)\r\n" }.joined() + "QUIT\r\n")
+        _ = client.readToEnd()
+        #expect(server.store.state.withLock { $0.reads } <= 4)
+        #expect(reads > 4)
+        await server.stop()
+    }
+
     @Test("bytes that turn out damaged half way end the connection without the final dot; at the start they give -ERR")
     func damaged() async throws {
         var configuration = POP3ServerConfiguration()

@@ -237,6 +237,17 @@ extension StoreConformance {
             try await test.checkInvariants(of: source)
             try await test.checkInvariants(of: target.key)
         },
+        ConformanceCase("several messages are read at once, in the order asked for, absent ones left out") { test in
+            let account = try await test.makeAccount()
+            let key = try await test.inbox(of: account)
+            try await test.append(["one", "two", "three"], to: key)
+            _ = try await test.store.remove(in: key, uids: [2])
+            var texts: [String] = []
+            for (uid, message) in try await test.store.messages(in: key, uids: [3, 2, 1, 9]) {
+                texts.append("\(uid) " + String(decoding: try await message.readAll(), as: UTF8.self))
+            }
+            try expectEqual(texts, ["3 three", "1 one"])
+        },
         ConformanceCase("EXPUNGE removes what is marked, within the UIDs that are named") { test in
             let account = try await test.makeAccount()
             let key = try await test.inbox(of: account)

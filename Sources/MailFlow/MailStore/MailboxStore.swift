@@ -35,12 +35,17 @@ public protocol MailboxStore: Sendable {
         uid: UInt32, summary: StoredSummary
     )]
     /// Walks summaries of UIDs in `range` in UID order in bounded batches, for SEARCH over large mailboxes: calls `body` with
-    /// each batch until it returns false.
+    /// each batch until it returns false. Engines may leave `envelope` and `bodyStructure` empty, which SEARCH does not read.
     func scanSummaries(
         in key: MailboxKey, range: ClosedRange<UInt32>,
         _ body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool
     ) async throws(StoreError)
     func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading
+    /// Several messages for the wait of one, in the order of `uids`. Absent and damaged ones are left out: asked for alone they
+    /// say why. The bytes of small ones are in memory then, so the caller bounds their sum.
+    func messages(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, message: any MessageReading
+    )]
     /// The highest MODSEQ as last committed, without waiting: what a session compares with before it asks for changes.
     /// nil when nobody watches the mailbox.
     func currentModSeq(of key: MailboxKey) -> ModSeq?
@@ -74,6 +79,23 @@ public protocol MailboxStore: Sendable {
     /// Calls `notify` after each commit that changed the mailbox, from any thread, soon and without blocking; several
     /// commits may become one call. Watching ends with `cancel`.
     func watch(_ key: MailboxKey, _ notify: @escaping @Sendable () -> Void) -> any StoreWatch
+}
+
+extension MailboxStore {
+    public func messages(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, message: any MessageReading
+    )] {
+        var found: [(uid: UInt32, message: any MessageReading)] = []
+        for uid in uids {
+            do throws(StoreError) { found.append((uid, try await message(in: key, uid: uid))) } catch {
+                switch error {
+                case .noSuchMessage, .corrupt: continue
+                default: throw error
+                }
+            }
+        }
+        return found
+    }
 }
 
 public protocol StoreWatch: Sendable {

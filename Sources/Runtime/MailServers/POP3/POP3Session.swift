@@ -19,6 +19,8 @@ public actor POP3Session: ConnectionSession {
     private var reader = POP3LineReader()
     private var exchange: SASLExchange?
     private var inbox: MailboxKey?
+    /// Messages that are likely to be asked for next.
+    private var ahead = POP3ReadAhead()
     /// Who has logged in.
     private var account: AuthenticatedAccount?
     /// An action is under way.
@@ -230,6 +232,7 @@ public actor POP3Session: ConnectionSession {
             let info = try await service.store.mailbox(named: "INBOX", of: account.id)
             let index = try await service.store.index(of: info.key)
             inbox = info.key
+            ahead = POP3ReadAhead(index)
             self.account = account
             service.logger.debug(
                 "logged in",
@@ -254,7 +257,7 @@ public actor POP3Session: ConnectionSession {
         let message: any MessageReading
         var piece: [UInt8]
         do {
-            message = try await service.store.message(in: inbox, uid: uid)
+            message = try await self.message(uid, isWhole: lines == nil, in: inbox)
             piece = try await message.read(0..<service.configuration.pieceSize)
         } catch {
             connection.write(machine.messageFailed(POP3MessageFailure(error)))
@@ -287,6 +290,16 @@ public actor POP3Session: ConnectionSession {
         }
         connection.write(writer.finish())
         await relieve()
+    }
+
+    private func message(
+        _ uid: UInt32, isWhole: Bool, in inbox: MailboxKey
+    ) async throws(StoreError) -> any MessageReading {
+        if let message = ahead.take(uid) { return message }
+        let uids = isWhole ? ahead.run(from: uid) : []
+        if uids.count > 1 { ahead.put(try await service.store.messages(in: inbox, uids: uids)) }
+        if let message = ahead.take(uid) { return message }
+        return try await service.store.message(in: inbox, uid: uid)
     }
 
     /// In the middle of a message there is no way to say that it goes wrong, but to end without the final dot: the client

@@ -151,8 +151,8 @@ enum SQL: Int, CaseIterable {
             """
         case .scanSummaries:
             """
-            SELECT uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id, sent_date, sent_zone, preview, envelope,
-                body_structure FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid >= ? AND uid <= ?
+            SELECT uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id, sent_date, sent_zone, preview
+            FROM summaries WHERE account_id = ? AND mailbox_id = ? AND uid >= ? AND uid <= ?
             ORDER BY account_id, mailbox_id, uid LIMIT ?
             """
         case .copySummary:

@@ -104,7 +104,7 @@ extension EmbeddedStore {
                 var batch: [(uid: UInt32, summary: StoredSummary)] = []
                 batch.reserveCapacity(EmbeddedStore.scanBatch)
                 while try statement.step() {
-                    batch.append((UInt32(clamping: statement.int(0)), StoredSummary(row: statement)))
+                    batch.append((UInt32(clamping: statement.int(0)), StoredSummary(textOf: statement)))
                 }
                 return batch
             }
@@ -115,38 +115,31 @@ extension EmbeddedStore {
     }
 
     public func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading {
-        let found = try await readers.read { [segments, readers] connection -> StoredMessageReader? in
-            let message = try connection(.messageRow).add(key.account.value).add(key.mailbox.value).add(uid)
-            guard try message.step() else { return nil }
-            let size = message.int(3)
-            let blob = BlobID(message.bytes(4))
-            let prefix = message.bytes(5)
-            message.finish()
-            guard let blob else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob") }
-            let row = try connection(.getBlob).add(Schema.shard).add(blob.bytes)
-            defer { row.finish() }
-            guard try row.step() else {
-                throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there")
-            }
-            guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
-                throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
-            }
-            guard Int64(prefix.count) + Int64(location.length) == size else {
-                throw StoreError.corrupt(reason: "message \(key)/\(uid) has another size than its blob")
-            }
-            var checksums: [UInt32]?
-            var whole: [UInt8]?
-            if location.length <= EmbeddedStore.prefetchLimit {
-                whole = try segments.read(0..<location.length, of: blob, at: location, checksums: &checksums)
-            }
-            return StoredMessageReader(
-                prefix: prefix, blob: blob, location: location, whole: whole, segments: segments, readers: readers)
+        let found = try await readers.read { [segments, readers] connection in
+            try StoredMessageReader(key, uid, on: connection, segments, readers)
         }
         guard let found else {
             _ = try await row(key)
             throw .noSuchMessage
         }
         return found
+    }
+
+    public func messages(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, message: any MessageReading
+    )] {
+        try await readers.read { [segments, readers] connection in
+            var found: [(uid: UInt32, message: any MessageReading)] = []
+            for uid in uids {
+                do {
+                    guard let message = try StoredMessageReader(key, uid, on: connection, segments, readers) else {
+                        continue
+                    }
+                    found.append((uid, message))
+                } catch StoreError.corrupt { continue }
+            }
+            return found
+        }
     }
 
     public func expunged(of account: AccountID, limit: Int) async throws(StoreError) -> [ExpungedMessage] {
@@ -196,12 +189,18 @@ extension MailboxIndex {
 }
 
 extension StoredSummary {
-    /// From the present row of `SQL.summaryOfMessage` or `SQL.scanSummaries`.
+    /// From the present row of `SQL.summaryOfMessage`.
     init(row: Statement) {
+        self.init(textOf: row)
+        envelope = row.bytes(10)
+        bodyStructure = row.bytes(11)
+    }
+
+    /// From the present row of `SQL.scanSummaries` or `SQL.summaryOfMessage`: without envelope and body structure.
+    init(textOf row: Statement) {
         self.init(
-            envelope: row.bytes(10), bodyStructure: row.bytes(11), subject: row.text(1), from: row.text(2),
-            to: row.text(3),
-            cc: row.text(4), bcc: row.text(5), messageID: row.optionalText(6),
+            envelope: [], bodyStructure: [], subject: row.text(1), from: row.text(2), to: row.text(3), cc: row.text(4),
+            bcc: row.text(5), messageID: row.optionalText(6),
             sentDate: row.optionalInt(7).map { Instant(microseconds: $0) }, sentZoneMinutes: Int(row.int(8)),
             preview: row.text(9))
     }
@@ -228,6 +227,38 @@ final class StoredMessageReader: MessageReading {
         self.whole = whole
         self.segments = segments
         self.readers = readers
+    }
+
+    /// Looks the message up, and reads its bytes when they are few. nil when there is no such message.
+    convenience init?(
+        _ key: MailboxKey, _ uid: UInt32, on connection: SQLiteConnection, _ segments: SegmentFiles,
+        _ readers: ReaderPool
+    ) throws {
+        let message = try connection(.messageRow).add(key.account.value).add(key.mailbox.value).add(uid)
+        guard try message.step() else { return nil }
+        let size = message.int(3)
+        let blob = BlobID(message.bytes(4))
+        let prefix = message.bytes(5)
+        message.finish()
+        guard let blob else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob") }
+        let row = try connection(.getBlob).add(Schema.shard).add(blob.bytes)
+        defer { row.finish() }
+        guard try row.step() else {
+            throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there")
+        }
+        guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
+            throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
+        }
+        guard Int64(prefix.count) + Int64(location.length) == size else {
+            throw StoreError.corrupt(reason: "message \(key)/\(uid) has another size than its blob")
+        }
+        var checksums: [UInt32]?
+        var whole: [UInt8]?
+        if location.length <= EmbeddedStore.prefetchLimit {
+            whole = try segments.read(0..<location.length, of: blob, at: location, checksums: &checksums)
+        }
+        self.init(
+            prefix: prefix, blob: blob, location: location, whole: whole, segments: segments, readers: readers)
     }
 
     var size: Int { prefix.count + location.length }

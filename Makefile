@@ -17,9 +17,10 @@ build:
 	@Tools/setup build
 	@Tools/build-if-needed
 
-test:  ## the whole suite, unit tests to real clients
+test:  ## the whole suite: check, unit tests, real clients
 	@Tools/setup build test
 	swift build -c release --build-tests
+	Tools/check
 	swift test -c release --skip-build --no-parallel
 	/usr/bin/python3 -m pytest -q Tests/IntegrationTests
 

@@ -25,14 +25,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", swiftSettings: settings)
 }
 
-let nio: [Target.Dependency] = [
-    .product(name: "NIOCore", package: "swift-nio"),
-    .product(name: "NIOPosix", package: "swift-nio"),
-]
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
 let package = Package(
@@ -62,6 +62,8 @@ let package = Package(
             providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(
             name: "CIDN2", path: "Sources/CLibraries/CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(
+            name: "CUnbound", path: "Sources/CLibraries/CUnbound", providers: [.apt(["libunbound-dev"])]),
         .target(name: "CIconv", path: "Sources/CLibraries/CIconv"),
         // Foundations
         pure("MartletBytes", in: "Foundations"),
@@ -77,56 +79,71 @@ let package = Package(
         pure("Records", in: "MailFlow", ["MartletBytes", "MartletCore"]),
         pure("MailStore", in: "MailFlow", ["MartletBytes", "MartletCore", "Records", "MessageFormat"]),
         pure("DeliveryPolicy", in: "MailFlow", ["MartletBytes", "MartletCore", "MailStore", "Records"]),
+        pure("QueueEngine", in: "MailFlow", ["MartletCore", "MailStore", "Records"]),
         // Runtime
         shell(
             "StoreEngine", in: "Runtime",
             ["MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", crypto, grdb, log]),
         shell(
             "NetworkTransport", in: "Runtime",
-            ["MartletBytes", "MartletCore", crypto, tls, log, .product(name: "NIOTLS", package: "swift-nio")] + nio),
+            ["MartletCore", crypto, tls, x509, nioCore, nioPosix, nioTLS]),
+        shell(
+            "OutboundDelivery", in: "Runtime",
+            [
+                "MartletCore", "MailStore", "Records", "QueueEngine", "DeliveryPolicy", "DNSProtocol",
+                "MessageFormat", "SMTPProtocol", "NetworkTransport", tls, log, nioCore, nioPosix, nioTLS,
+            ]),
+        shell("MessageSpool", in: "Runtime", ["MailStore", "MessageFormat"]),
+        shell("NameResolution", in: "Runtime", ["DNSProtocol", "CUnbound"]),
         shell(
             "Authentication", in: "Runtime/MailServers",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "SASLMechanisms", "CArgon2", crypto,
-                cryptoExtras, log,
-            ] + nio),
+                "MartletCore", "MailStore", "Records", "SASLMechanisms", "NetworkTransport", "CArgon2", crypto,
+                nioPosix,
+            ]),
         shell(
             "SMTPServer", in: "Runtime/MailServers", folder: "SMTP",
             [
                 "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat",
-                "SMTPProtocol", "SASLMechanisms",
-                "NetworkTransport", "Authentication", log,
-            ] + nio),
+                "MessageSpool", "SMTPProtocol", "NetworkTransport", "Authentication", log, nioCore,
+            ]),
         shell(
             "IMAPServer", in: "Runtime/MailServers", folder: "IMAP",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "IMAPProtocol",
-                "SASLMechanisms", "NetworkTransport",
-                "Authentication", log,
-            ] + nio),
+                "MartletBytes", "MartletCore", "MailStore", "MessageFormat", "MessageSpool", "IMAPProtocol",
+                "NetworkTransport", "Authentication", log, nioCore,
+            ]),
         shell(
             "POP3Server", in: "Runtime/MailServers", folder: "POP3",
+            ["MartletCore", "MailStore", "POP3Protocol", "NetworkTransport", "Authentication", log, nioCore]),
+        shell(
+            "MailTransfer", in: "Runtime",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "POP3Protocol",
-                "SASLMechanisms", "NetworkTransport",
-                "Authentication", log,
-            ] + nio),
+                "MartletBytes", "MartletCore", "MailStore", "MessageFormat", "MessageSpool", "IMAPProtocol", crypto,
+                tls,
+                nioCore, nioPosix, nioTLS,
+            ]),
         // Server
         shell(
             "MartletServer", in: "Server",
             [
-                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat", "StoreEngine",
-                "NetworkTransport", "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server",
-                "DNSProtocol", "SASLMechanisms", "Yams", crypto, cryptoExtras, tls, log,
-                .product(name: "X509", package: "swift-certificates"),
-            ] + nio),
+                "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MailTransfer", "MessageFormat", "StoreEngine",
+                "NetworkTransport",
+                "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server", "DNSProtocol",
+                "NameResolution", "OutboundDelivery", "QueueEngine", "Yams",
+                crypto,
+                log, nioCore, nioPosix, x509,
+            ]),
         .executableTarget(
             name: "martlet",
-            dependencies: ["MartletServer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "MartletServer", "MailStore", "MailTransfer", "MartletCore", "MessageFormat", nioPosix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Sources/Server/martlet", exclude: ["README.md"], swiftSettings: settings),
         // Tests
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
-        tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records"]),
+        tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol"]),
         tests("Records", ["MartletCore", "Records"]),
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
@@ -138,17 +155,29 @@ let package = Package(
         tests("POP3Protocol", ["MartletBytes", "MartletCore", "POP3Protocol"]),
         tests(
             "POP3Server",
-            ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log] + nio),
+            ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log, nioPosix]),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
         tests("DNSProtocol", ["MartletCore", "DNSProtocol"]),
-        tests("NetworkTransport", ["NetworkTransport", crypto]),
+        tests("NameResolution", ["MartletCore", "DNSProtocol", "NameResolution"]),
+        tests("NetworkTransport", ["NetworkTransport", crypto, nioCore, nioPosix]),
+        tests(
+            "OutboundDelivery",
+            [
+                "MartletCore", "MailStore", "SMTPProtocol", "NetworkTransport", "OutboundDelivery", crypto, tls, x509,
+                nioCore, nioPosix,
+            ]),
         tests("MessageFormat", ["MartletCore", "MessageFormat"]),
         tests(
             "IMAPServer",
             [
                 "MartletCore", "MailStore", "Records", "MessageFormat", "NetworkTransport", "Authentication",
-                "IMAPServer", log,
-            ] + nio),
+                "IMAPServer", log, nioPosix,
+            ]),
+        tests("MailTransfer", ["MartletCore", "MailStore", "MailTransfer", "MessageFormat"]),
         tests("DeliveryPolicy", ["MartletCore", "MailStore", "Records", "DeliveryPolicy"]),
+        tests("QueueEngine", ["MartletCore", "MailStore", "Records", "QueueEngine"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["MartletCore", "MailStore", "Records", "QueueEngine"],
+            path: "Tests/SimulationTests", swiftSettings: settings),
     ]
 )

@@ -35,14 +35,19 @@ let package = Package(
         pure("DNSProtocol", ["MartletBytes", "MartletCore"]),
         // By file: with a stand-in for what needs BoringSSL.
         .target(
-            name: "SASLMechanisms", dependencies: ["MartletCore"], path: "Modules/SASLMechanisms",
+            name: "SASLMechanisms", dependencies: ["MartletBytes", "MartletCore"], path: "Modules/SASLMechanisms",
             swiftSettings: settings),
         pure("Records", ["MartletBytes", "MartletCore"]),
         pure("MailStore", ["MartletBytes", "MartletCore", "Records", "MessageFormat"]),
         // What the targets share: modes, cutting, a strict reader of IMAP's values, libFuzzer's entry.
         .target(name: "FuzzSupport", path: "FuzzSupport", swiftSettings: settings),
         fuzz("FuzzSMTPSession", ["SMTPProtocol", "MartletCore"]),
+        fuzz("FuzzSMTPClient", ["SMTPProtocol", "MartletCore"]),
         fuzz("FuzzMessage", ["MessageFormat", "IMAPProtocol"]),
+        fuzz("FuzzDeliveryStatus", ["MessageFormat", "MartletCore"]),
+        fuzz("FuzzDowngrade", ["MessageFormat"]),
+        fuzz("FuzzMbox", ["MessageFormat", "MartletCore"]),
+        fuzz("FuzzIMAPResponse", ["IMAPProtocol"]),
         fuzz("FuzzIMAPCommand", ["IMAPProtocol", "MartletCore"]),
         fuzz("FuzzIMAPSession", ["IMAPProtocol", "MartletCore"]),
         fuzz("FuzzPOP3Session", ["POP3Protocol", "MartletCore"]),
@@ -50,6 +55,7 @@ let package = Package(
         fuzz("FuzzAddress", ["MartletBytes", "MartletCore"]),
         fuzz("FuzzSASL", ["SASLMechanisms", "MartletBytes", "MartletCore"]),
         fuzz("FuzzZoneFile", ["DNSProtocol"]),
+        fuzz("FuzzDNSRecordData", ["DNSProtocol", "MartletCore"]),
         fuzz("FuzzRecords", ["Records", "MailStore", "MartletCore"]),
     ]
 )

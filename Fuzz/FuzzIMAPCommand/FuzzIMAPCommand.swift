@@ -18,8 +18,7 @@ public func fuzzIMAPCommand(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
         case .command(let bytes): examine(bytes, modes)
         case .message(let head, let isFirst):
             if isFirst { examine(head, modes) } else { _ = try? CommandParser().parseNextMessage(head) }
-        case .line(let bytes): _ = ContinuationLine(authentication: bytes)
-        case .needMore, .continuation, .messageBytes, .messageEnd, .appendEnd, .literalTooLarge, .failed: break
+        case .needMore, .continuation, .line, .messageBytes, .messageEnd, .appendEnd, .literalTooLarge, .failed: break
         }
     }
     return 0

@@ -238,7 +238,7 @@ final class SMTPRun {
             let reply = decision(path.text.utf8.count.isMultiple(of: 7) && !path.text.isEmpty)
             session.senderDecided(reply)
             say(reply)
-        case .recipient(let path):
+        case .recipient(let path, let parameters):
             if case .address(let address) = path { checkAddress(address) }
             transcript.append(.recipient(path))
             var isRefused = false

@@ -83,20 +83,22 @@ import Testing
     }
 
     @Test("a failure is recorded once an address and minute, the next record tells how many there were")
-    func records() async {
+    func records() async throws {
         let world = World { $0.slowsDownFailures = false }
-        guard case .failure(let failure) = await world.login("anna", "guess") else { return }
+        let failure = try #require(await world.login("anna", "guess").failure)
         var records = await world.records.wait(for: 1)
-        #expect(records.count == 1 && records[0].kind == .login && records[0].code == failure.code)
+        try #require(records.count == 1)
+        #expect(records[0].kind == .login && records[0].code == failure.code)
         #expect(records[0].decisions.first?.evidence.contains(.init("login", "anna")) == true)
         for number in 0..<5 { _ = await world.login("anna", "guess \(number)") }
         _ = await world.login("anna", "guess", from: "192.0.2.99")
         records = await world.records.wait(for: 2)
-        #expect(records.count == 2 && records[1].peer.address == "192.0.2.99")
+        try #require(records.count == 2)
+        #expect(records[1].peer.address == "192.0.2.99")
         world.clock.advance(.seconds(61))
         _ = await world.login("anna", "guess")
         records = await world.records.wait(for: 3)
-        #expect(records.count == 3)
+        try #require(records.count == 3)
         #expect(records[2].decisions.first?.evidence.contains(.init("earlier failures without a record", "5")) == true)
     }
 
@@ -125,8 +127,7 @@ import Testing
         let world = World { $0.slowsDownFailures = false }
         var codes: [LookupCode] = []
         for name in ["anna", "carl", "anna", "dora"] {
-            guard case .failure(let failure) = await world.login(name, "guess") else { return }
-            codes.append(try #require(failure.code))
+            codes.append(try #require(await world.login(name, "guess").failure?.code))
         }
         #expect(codes[0] == codes[2] && Set(codes).count == 3)
         let records = await world.records.wait(for: 3)
@@ -141,12 +142,25 @@ import Testing
         _ = await world.login("name0", "guess")
         let records = await world.records.wait(for: 21)
         #expect(records.count == 21)
-        #expect(
-            records.last?.decisions.first?.evidence.contains(.init("earlier failures without a record", "20")) == true)
+        // They are told as others': name0 itself failed once and has a record of that.
+        let evidence = records.last?.decisions.first?.evidence ?? []
+        #expect(evidence.contains(.init("failures of other logins or addresses without a record", "20")))
+        #expect(!evidence.contains { $0.name == "earlier failures without a record" })
+    }
+
+    @Test("others' failures that have no record are told as others', not as this login's")
+    func others() async throws {
+        let world = World { $0.slowsDownFailures = false }
+        for number in 0..<25 { _ = await world.login("name\(number)", "guess") }
+        _ = await world.login("anna", "guess", from: "192.0.2.99")
+        let record = try #require(await world.records.wait(for: 21).first { $0.peer.login == "anna" })
+        let evidence = try #require(record.decisions.first).evidence
+        #expect(!evidence.contains { $0.name == "earlier failures without a record" })
+        #expect(evidence.contains(.init("failures of other logins or addresses without a record", "5")))
     }
 
     @Test("exchanges that end before they name anybody are recorded too", arguments: ["CRAM-MD5", "PLAIN", "LOGIN"])
-    func unnamed(mechanism: String) async {
+    func unnamed(mechanism: String) async throws {
         let world = World()
         let exchange = world.authenticator.makeExchange(world.peer(isTLS: mechanism != "PLAIN"))
         var outcome = await exchange.start(mechanism: mechanism, initialResponse: nil)
@@ -156,6 +170,7 @@ import Testing
             return
         }
         let records = await world.records.wait(for: 1)
-        #expect(records.count == 1 && records[0].code == failure.code && records[0].peer.login == nil)
+        try #require(records.count == 1)
+        #expect(records[0].code == failure.code && records[0].peer.login == nil)
     }
 }

@@ -113,14 +113,24 @@ final class FakeRecords: RecordStore {
     func ledger() async throws(StoreError) -> LedgerReport { LedgerReport(ledger: Ledger(), recounted: Ledger()) }
     func purgeRecords(before instant: Instant) async throws(StoreError) -> Int { 0 }
 
-    /// Records are written by tasks of their own: waits until there are so many.
+    /// All records, once there are `count` and those that might be too many have had their time: records are written by tasks
+    /// of their own, so one more is written in that way and waited for.
     func wait(for count: Int) async -> [Record] {
-        for _ in 0..<10_000 {
-            let records = written.withLock { $0 }
-            if records.count >= count { return records }
-            await Task.yield()
+        let marker = Record(
+            code: LookupCode(at: Instant(seconds: 0), counter: 0), kind: .connection, at: Instant(seconds: 0),
+            service: "marker", peer: Record.Peer(address: "local"))
+        await wait { written.withLock { $0.count } >= count }
+        Task { try? await write(marker) }
+        await wait { written.withLock { $0.contains { $0.service == marker.service } } }
+        return written.withLock { records in
+            records.removeAll { $0.service == marker.service }
+            return records
         }
-        return written.withLock { $0 }
+    }
+
+    private func wait(until isThere: () -> Bool) async {
+        let end = ContinuousClock.now + .seconds(10)
+        while !isThere(), ContinuousClock.now < end { await Task.yield() }
     }
 }
 
@@ -174,6 +184,10 @@ struct World {
 extension LoginOutcome {
     var kind: LoginFailure.Kind? {
         if case .failure(let failure) = self { return failure.kind }
+        return nil
+    }
+    var failure: LoginFailure? {
+        if case .failure(let failure) = self { return failure }
         return nil
     }
     var account: AuthenticatedAccount? {

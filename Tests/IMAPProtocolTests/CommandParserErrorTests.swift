@@ -167,12 +167,11 @@ import Testing
         let wire = bytes(
             "a1 UID SEARCH RETURN (MIN ALL) CHARSET UTF-8 OR (1:5,*:3 UID $) NOT (FROM {3}\r\nabc SENTON 1-Jan-2020) HEADER X \"q\\\"q\""
         )
-        var random = SystemRandomNumberGenerator()
         for end in wire.indices { _ = try? CommandParser().parse(Array(wire[..<end])) }
         for index in wire.indices {
             for octet in [
                 0, 9, 10, 13, 32, 34, 40, 41, 42, 48, 92, 123, 125, 127, 128, 255,
-                UInt8.random(in: 0...255, using: &random),
+                wire[index] ^ 0x20, wire[index] &+ 1, wire[index] &- 1,
             ] {
                 var changed = wire
                 changed[index] = octet

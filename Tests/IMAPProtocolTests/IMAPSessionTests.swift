@@ -178,13 +178,4 @@ import Testing
         let outcome12 = session.authenticationFailed()
         #expect(outcome12)
     }
-
-    @Test func `Lines of AUTHENTICATE and IDLE`() {
-        #expect(ContinuationLine(authentication: bytes("dGVzdA==")) == .response(Secret("test")))
-        #expect(ContinuationLine(authentication: []) == .response(Secret("")))
-        #expect(ContinuationLine(authentication: bytes("*")) == .cancelled)
-        #expect(ContinuationLine(authentication: bytes("x")) == .malformed)
-        #expect(ContinuationLine.isDone(bytes("done")))
-        #expect(!ContinuationLine.isDone(bytes("DONE ")))
-    }
 }

@@ -103,9 +103,43 @@ import Testing
         #expect(pattern.matches(String(repeating: "ba", count: 500)))
     }
 
-    @Test func `Parents that match are told`() {
-        #expect(MailboxPattern(reference: "", pattern: "%").matchingParents(of: "a/b/c") == ["a"])
-        #expect(MailboxPattern(reference: "", pattern: "*").matchingParents(of: "a/b/c") == ["a", "a/b"])
-        #expect(MailboxPattern(reference: "", pattern: "*c").matchingParents(of: "a/b/c") == [])
+    @Test func `Patterns of all lengths match what the definition says`() {
+        /// By the definition, a level of recursion for each octet: slow, and right.
+        func matches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
+            guard let first = pattern.first else { return name.isEmpty }
+            let rest = pattern.dropFirst()
+            if first == UInt8(ascii: "*") || first == UInt8(ascii: "%") {
+                if matches(rest, name) { return true }
+                guard let next = name.first, first == UInt8(ascii: "*") || next != UInt8(ascii: "/") else {
+                    return false
+                }
+                return matches(pattern, name.dropFirst())
+            }
+            return name.first == first && matches(rest, name.dropFirst())
+        }
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = SplitMix(state: seed)
+        var found = 0
+        for round in 0..<4_000 {
+            // A long beginning takes the places of interest over the ends of words.
+            let head = [UInt8](
+                repeating: UInt8(ascii: "x"), count: round % 3 == 0 ? Int.random(in: 55...70, using: &generator) : 0)
+            let lead = Array("%".utf8) + head
+            let pattern =
+                lead
+                + (0..<Int.random(in: 0...8, using: &generator)).map { _ in
+                    Array("ab/*%".utf8).randomElement(using: &generator) ?? 0
+                }
+            let name =
+                head
+                + (0..<Int.random(in: 0...8, using: &generator)).map { _ in
+                    Array("ab/".utf8).randomElement(using: &generator) ?? 0
+                }
+            let expected = matches(pattern[...], name[...])
+            found += expected ? 1 : 0
+            let made = MailboxPattern(reference: "", pattern: String(decoding: pattern, as: UTF8.self))
+            #expect(made.matches(String(decoding: name, as: UTF8.self)) == expected, "seed \(seed)")
+        }
+        #expect(found > 400)
     }
 }

@@ -25,8 +25,11 @@ final class TestServer: Sendable {
     /// argon2 takes its time: once for all tests.
     private static let credential = Result { try CredentialMaker.make(password: Secret("secret"), now: now) }
 
-    init(configuration: IMAPServerConfiguration = IMAPServerConfiguration(), allowsPlaintext: Bool = true) async throws
-    {
+    /// - Parameter wrap: puts something between the service and the store.
+    init(
+        configuration: IMAPServerConfiguration = IMAPServerConfiguration(), allowsPlaintext: Bool = true,
+        wrap: (InMemoryStore) -> any MailboxStore = { $0 }
+    ) async throws {
         store = InMemoryStore(now: { TestServer.now })
         let domain = try #require(Domain("example.test"))
         try await store.putDomain(LocalDomain(domain: domain))
@@ -40,7 +43,7 @@ final class TestServer: Sendable {
         options.sleep = { _ in }
         let authenticator = Authenticator(directory: store, records: nil, clock: FixedClock(), options: options)
         let service = IMAPService(
-            store: store, authenticator: authenticator, clock: FixedClock(), logger: Logger(label: "test"),
+            store: wrap(store), authenticator: authenticator, clock: FixedClock(), logger: Logger(label: "test"),
             configuration: configuration)
         listener = try await Listener.start(
             service.listenerOptions(isImplicitTLS: false, limits: .init(connections: 100, connectionsPerAddress: 100)),

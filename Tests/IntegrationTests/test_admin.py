@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
+import time
 import unicodedata
 
 from conftest import BINARY, ROOT, free_port_base, wait_until
@@ -134,6 +137,43 @@ def test_serve_by_its_configuration_file(binary, tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+
+
+def test_many_reloads_do_not_hide_the_end(binary, tmp_path):
+    base = free_port_base()
+    config = tmp_path / "martlet.yaml"
+    listeners = "".join(f"  {name}: none\n" for name in ("submission", "submissions", "imap", "imaps", "pop3", "pop3s"))
+    # A configuration that takes its time to be read: reloads come faster than they are done.
+    comments = f"# {'x' * 70}\n" * 10_000
+    config.write_text(f"server:\n  data-directory: {tmp_path / 'data'}\nlisteners:\n  smtp: 127.0.0.1:{base + 25}\n{listeners}{comments}")
+    process = subprocess.Popen([BINARY, "serve", "--config", config], stderr=subprocess.DEVNULL)
+    log = tmp_path / "data/log"
+    try:
+        wait_until(lambda: log.exists() and b"ready" in log.read_bytes())
+        for _ in range(400):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=8) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_a_flood_of_nonsense_on_the_control_socket_is_answered_line_by_line(make_lab):
+    lab = make_lab()
+    lines = 50_000
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(os.path.relpath(lab.directory / "control.sock"))
+        thread = threading.Thread(target=client.sendall, args=(b"\n" * lines,))
+        thread.start()
+        answers = client.makefile("rb")
+        for _ in range(lines):
+            assert b"does not know this request" in answers.readline()
+        thread.join()
+    assert lab.command("status").returncode == 0
 
 
 def test_aliases_and_groups_that_reach_nobody_are_refused_and_roles_always_reach_somebody(make_lab):

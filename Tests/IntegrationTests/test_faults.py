@@ -247,3 +247,13 @@ def test_the_faults_reach_the_calls(faulty_lab, disk):
             assert send(lab, f"x{number}", SMALL)[0] == 452, line
             disk.fault()
             assert send(lab, f"y{number}", SMALL)[0] == 250
+
+
+def test_files_that_take_a_few_octets_at_a_time_are_written_whole(make_lab, preload, disk):
+    disk.fault("write .new EIO short")
+    lab = make_lab(environment={"LD_PRELOAD": str(preload("fault")), "FAULT_CONTROL": str(disk.path)})
+    for name in ("ca.pem", "tls/ca-key.pem", "tls/server.pem", "tls/server-key.pem"):
+        text = (lab.directory / name).read_text()
+        assert text.startswith("-----BEGIN ") and text.endswith("-----\n"), name
+    with smtplib.SMTP("localhost", lab.port("smtp"), timeout=30) as client:
+        client.starttls(context=lab.tls())

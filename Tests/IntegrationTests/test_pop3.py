@@ -73,14 +73,35 @@ def test_capabilities_and_bad_input(lab):
     client.close()
     with socket.create_connection(("127.0.0.1", lab.port("pop3")), timeout=10) as raw:
         raw.sendall(b"STLS\r\nCAPA\r\n")
-        raw.settimeout(2)
-        received = b""
+        lines = raw.makefile("rb").read().split(b"\r\n")  # to the end of the stream
+        assert lines[1:] == [b"-ERR Nothing may follow STLS before the handshake", b""], lines
+
+
+def memory(lab):
+    """Octets that the server holds now."""
+    with open(f"/proc/{lab.process.pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def test_a_client_that_asks_and_never_reads_fills_no_memory(make_lab):
+    lab = make_lab()
+    before = memory(lab)
+    clients = []
+    for _ in range(4):
+        client = socket.create_connection(("127.0.0.1", lab.port("pop3")), timeout=0.5)
+        clients.append(client)
+        sent = 0
         try:
-            while chunk := raw.recv(4096):
-                received += chunk
+            while sent < 20_000_000:
+                sent += client.send(b"CAPA\r\n" * 10_000)
         except TimeoutError:
             pass
-        assert b"+OK Begin" not in received or b"STLS\r\n" not in received.split(b"+OK", 2)[-1], received
+        assert sent < 20_000_000
+    assert memory(lab) - before < 10_000_000
+    for client in clients:
+        client.close()
+    with socket.create_connection(("127.0.0.1", lab.port("pop3")), timeout=10) as other:
+        assert other.recv(100).startswith(b"+OK")
 
 
 def test_new_mail_is_there_at_the_next_login(lab):

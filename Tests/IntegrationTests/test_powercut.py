@@ -82,8 +82,9 @@ def mailbox(client, place):
 class Recording:
     """A lab under the recorder, and who did what when; moments are positions in the log."""
 
-    def __init__(self, lab, log, seed):
-        self.lab, self.log, self.seed = lab, log, seed
+    def __init__(self, lab, log, seed, compacts=False):
+        self.lab, self.log, self.seed, self.compacts = lab, log, seed, compacts
+        self.removed_files = 0
         self.sent = []  # (begin, end, recipients, name, digest, code for explain)
         self.steps = []  # (begin, end, name -> (place, uid, flags, digest), or None when expunged) by one client, in order
         self.aliases = []  # (end, address) added by the command line
@@ -214,30 +215,56 @@ class Recording:
 
         return job
 
+    def compact(self, ends):
+        """Gives back, again and again, what was expunged."""
+
+        def job():
+            while not ends.is_set():
+                done = json.loads(self.lab.command("store", "compact", "--dead", "0", "--json").stdout)
+                assert not done["faults"], done
+                self.removed_files += done["removedFiles"]
+                time.sleep(0.05)
+
+        return job
+
     def run(self, number):
         ends = threading.Event()
         workers = [self.send(f"r{number}s{sender}", 120) for sender in range(2)]
         workers += [self.change(f"r{number}c", 200), self.administer(f"r{number}alias", 5)]
-        with ThreadPoolExecutor(len(workers) + 1) as pool:
-            watching = pool.submit(self.watch(ends))
+        watchers = [self.watch(ends)] + ([self.compact(ends)] if self.compacts else [])
+        with ThreadPoolExecutor(len(workers) + len(watchers)) as pool:
+            watching = [pool.submit(watcher) for watcher in watchers]
             try:
                 for future in [pool.submit(worker) for worker in workers]:
                     future.result()
             finally:
                 ends.set()
-            watching.result()
+            for future in watching:
+                future.result()
 
 
 @pytest.fixture(scope="module")
 def recording(binary, preload, tmp_path_factory):
+    return record(preload, tmp_path_factory.mktemp("recording"))
+
+
+@pytest.fixture(scope="module")
+def compacted(binary, preload, tmp_path_factory):
+    """The same with segment files that are compacted all the time."""
+    result = record(preload, tmp_path_factory.mktemp("compacted"), "--set", "store.expunge-retention=0s", compacts=True)
+    print(f"{result.removed_files} segment files were removed")
+    assert result.removed_files > 5
+    return result
+
+
+def record(preload, place, *options, compacts=False):
     seed = int(os.environ.get("MARTLET_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"seed {seed}, {POINTS} power cuts")
-    place = tmp_path_factory.mktemp("recording")
     log, state = place / "log", place / "state"
     environment = {"LD_PRELOAD": str(preload("recorder")), "RECORDER_DIR": str(state), "RECORDER_LOG": str(log)}
-    lab = Lab(state, "--open", users=USERS, environment=environment)
+    lab = Lab(state, "--open", *options, users=USERS, environment=environment)
     try:
-        result = Recording(lab, log, seed)
+        result = Recording(lab, log, seed, compacts)
         result.ready = result.position()
         result.run(1)
         # An orderly end and another start belong to it: both write the database's files anew.
@@ -438,6 +465,10 @@ def test_power_cuts(recording, tmp_path):
     faults = cut_all(recording, tmp_path, moments)
     told = "\n".join(f"cut {number} at {moment}: {fault}" for moment, number, fault in faults[:10])
     assert not faults, f"seed {recording.seed}: {len(faults)} of {len(moments)} power cuts lost something\n{told}"
+
+
+def test_power_cuts_while_files_are_compacted(compacted, tmp_path):
+    test_power_cuts(compacted, tmp_path)
 
 
 @pytest.mark.parametrize("ignored", ["store/store.db-wal", "store/blobs/000001.seg", "store/blobs"])

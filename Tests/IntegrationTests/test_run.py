@@ -1,5 +1,6 @@
 """`make run` as a newcomer sees it: what it prints is true, and the three commands to try work as printed."""
 
+import os
 import re
 import signal
 import subprocess
@@ -23,6 +24,17 @@ def test_the_three_commands_work_as_printed(binary, tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+
+
+def test_a_lab_that_does_not_get_ready_is_told_of_and_ended(tmp_path):
+    program = tmp_path / "martlet"
+    program.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 60\n")
+    program.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "Tools/run-lab", program, tmp_path / "lab"], capture_output=True, text=True, timeout=30, env={**os.environ, "LAB_PATIENCE": "5"}
+    )
+    assert done.returncode == 1 and "running" not in done.stdout and "not ready" in done.stderr
+    assert not os.path.exists(f"/proc/{(tmp_path / 'pid').read_text().strip()}")
 
 
 def test_each_port_in_use_is_one_clear_line_and_code_2(lab, tmp_path):

@@ -50,6 +50,59 @@ struct CertificateAuthorityTests {
         }
     }
 
+    @Test("A clock that is behind replaces neither the authority nor the certificate, and is told of")
+    func clockBehind() throws {
+        try withDirectory { directory in
+            let authority = CertificateAuthority(directory: directory)
+            let now = Instant(year: 2026, month: 11, day: 24)
+            let first = try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+            #expect(first.warning == nil)
+            let kept = directory.read(directory.authorityCertificate)
+            for earlier in [now + .seconds(-86_400), Instant(seconds: 0)] {
+                let again = try authority.identity(names: ["localhost"], addresses: addresses, now: earlier)
+                #expect(again.certificates == first.certificates)
+                #expect(again.warning?.contains("is the clock right?") == true)
+                #expect(directory.read(directory.authorityCertificate) == kept)
+            }
+            // For other names a certificate is made that the authority's own time covers.
+            let other = try authority.identity(names: ["mail.test"], addresses: addresses, now: Instant(seconds: 0))
+            let today = try authority.identity(names: ["mail.test"], addresses: addresses, now: now)
+            #expect(other.certificates == today.certificates)
+        }
+    }
+
+    @Test("An authority that cannot be read, or whose key is gone, is never written over")
+    func unreadableAuthority() throws {
+        try withDirectory { directory in
+            let authority = CertificateAuthority(directory: directory)
+            let now = Instant(year: 2026, month: 11, day: 24)
+            _ = try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+            let key = try #require(directory.read(directory.authorityKey))
+            try FileManager.default.removeItem(atPath: directory.authorityKey)
+            let kept = directory.read(directory.authorityCertificate)
+            for _ in 0..<2 {
+                #expect(throws: CertificateAuthority.Failure.self) {
+                    try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+                }
+            }
+            #expect(directory.read(directory.authorityCertificate) == kept)
+            try directory.write(key, to: directory.authorityKey, mode: 0o600)
+            _ = try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+            try directory.write("damaged", to: directory.authorityCertificate, mode: 0o644)
+            #expect(throws: CertificateAuthority.Failure.self) {
+                try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+            }
+            #expect(directory.read(directory.authorityCertificate) == "damaged")
+            // Moved away, it is made anew; near its end too.
+            try FileManager.default.removeItem(atPath: directory.authorityCertificate)
+            _ = try authority.identity(names: ["localhost"], addresses: addresses, now: now)
+            let second = directory.read(directory.authorityCertificate)
+            _ = try authority.identity(
+                names: ["localhost"], addresses: addresses, now: now + .seconds(3_640 * 86_400))
+            #expect(directory.read(directory.authorityCertificate) != second)
+        }
+    }
+
     @Test("Keys are the owner's alone, the authority's certificate is everybody's")
     func modes() throws {
         try withDirectory { directory in
@@ -58,7 +111,7 @@ struct CertificateAuthorityTests {
             let expected = [
                 directory.authorityKey: 0o600, directory.serverKey: 0o600, directory.authorityCertificate: 0o644,
                 directory.tls: 0o700,
-                directory.path: 0o755,
+                directory.path: 0o700,
             ]
             for (path, mode) in expected {
                 #expect(

@@ -54,6 +54,20 @@ private func lines(_ message: [UInt8]) -> [Substring] {
         #expect(text(message).replacing("\r\n", with: "").contains { $0 == "\r" || $0 == "\n" } == false)
     }
 
+    @Test("8-bit text inside a message is announced by all that is around it")
+    func eightBitInside() {
+        let inner = Array("Subject: caf\u{E9}\r\n\r\nx\r\n".utf8)
+        let message = built(
+            .multipart(
+                subtype: "report", [.text("told", subtype: "plain"), .multipart(subtype: "digest", [.message(inner)])]))
+        let structure = MessageStructure.parse(message)
+        #expect(structure.root.encoding == "8bit")
+        #expect(structure.part(at: [1])?.encoding == "7bit")
+        #expect(structure.part(at: [2])?.encoding == "8bit")
+        #expect(structure.part(at: [2, 1])?.encoding == "8bit")
+        #expect(MessageStructure.parse(built(.multipart(subtype: "mixed", []))).root.encoding == "7bit")
+    }
+
     @Test(
         "a subject is read as it was written, in lines that RFC 5322 and RFC 2047 allow",
         arguments: [

@@ -104,7 +104,12 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         let server = try await Server([message])
         let client = try server.client()
         client.send(login + "RETR 1\r\nRETR 1\r\nQUIT\r\n")
-        try await Task.sleep(for: .milliseconds(200))
+        // Not read before the server can write no more: what is there for the client no longer grows.
+        var held = 0
+        repeat {
+            held = client.available
+            usleep(20_000)
+        } while held == 0 || client.available > held
         let answer = client.readToEnd()
         let one = "+OK \(message.utf8.count) octets\r\n" + message.replacing("\r\n.dots", with: "\r\n..dots") + ".\r\n"
         #expect(
@@ -200,6 +205,52 @@ let login = "USER anna@example.test\r\nPASS secret\r\n"
         client.send(login + "DELE 1\r\n")
         #expect(client.readToEnd().hasSuffix("+OK Message 1 deleted\r\n"))
         #expect(server.removals == [])
+        await server.stop()
+    }
+
+    @Test("a connection without a login is closed, whatever it sends meanwhile, and a login ends that")
+    func loginDeadline() async throws {
+        var configuration = POP3ServerConfiguration()
+        configuration.loginTimeout = .milliseconds(300)
+        let server = try await Server(["A: 1\r\n\r\none\r\n"], configuration: configuration)
+        let one = try server.client()
+        let two = try server.client()
+        two.send(login)
+        _ = two.read(to: "octets)\r\n")
+        // Commands and bytes do not move the deadline; the server's close ends the sending.
+        let sender = Task.detached {
+            while !Task.isCancelled {
+                one.send("CAPA\r\n")
+                usleep(10_000)
+            }
+        }
+        let end = ContinuousClock.now + .seconds(5)
+        _ = one.read { _ in ContinuousClock.now > end }
+        #expect(ContinuousClock.now < end)
+        sender.cancel()
+        two.send("STAT\r\n")
+        #expect(two.read(to: "\r\n") == "+OK 1 13\r\n")
+        await server.stop()
+    }
+
+    @Test("bytes that make no line do not keep a session")
+    func slowLine() async throws {
+        var configuration = POP3ServerConfiguration()
+        configuration.idleTimeout = .milliseconds(300)
+        let server = try await Server([], configuration: configuration)
+        let client = try server.client()
+        client.send(login)
+        _ = client.read(to: "octets)\r\n")
+        let sender = Task.detached {
+            while !Task.isCancelled {
+                client.send("N")
+                usleep(10_000)
+            }
+        }
+        let end = ContinuousClock.now + .seconds(5)
+        #expect(client.read { _ in ContinuousClock.now > end }.isEmpty)
+        #expect(ContinuousClock.now < end)
+        sender.cancel()
         await server.stop()
     }
 

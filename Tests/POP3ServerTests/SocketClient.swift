@@ -56,6 +56,12 @@ final class SocketClient: Sendable {
     /// Reads until the server closes.
     func readToEnd() -> String { String(decoding: read(), as: UTF8.self) }
 
+    /// Octets that have come and were not read.
+    var available: Int {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+
     /// Ends the connection as a crash of the client does.
     func drop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }

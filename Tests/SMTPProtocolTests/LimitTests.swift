@@ -151,6 +151,16 @@ import Testing
         #expect(idle.codes.last == "421/4.7.0")
     }
 
+    @Test("Empty chunks without end end the session with 421")
+    func emptyChunks() {
+        var limits = SMTPLimits()
+        limits.maximumIdleCommands = 50
+        let driver = SessionDriver(limits: limits)
+        driver.feed(TranscriptTests.envelope + String(repeating: "BDAT 0\r\n", count: 100))
+        #expect(driver.isClosed)
+        #expect(driver.codes.last == "421/4.7.0")
+    }
+
     @Test("A message that is taken clears the errors before it")
     func errorsCleared() {
         var limits = SMTPLimits()

@@ -64,7 +64,7 @@ final class SessionDriver {
                     : SMTPReply(250, EnhancedStatus(2, 1, 0), "Ok")
                 session.senderDecided(reply)
                 say(reply)
-            case .recipient(let path):
+            case .recipient(let path, let parameters):
                 var reply = SMTPReply(250, EnhancedStatus(2, 1, 5), "Ok")
                 if case .address(let address) = path, address.localPart == "nobody" {
                     reply = SMTPReply(550, EnhancedStatus(5, 1, 1), "no such user")

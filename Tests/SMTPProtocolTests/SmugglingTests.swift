@@ -39,4 +39,14 @@ import Testing
         #expect(driver.messages.isEmpty)
         #expect(driver.refusals.count == 1)
     }
+
+    @Test(
+        "A BDAT whose size is not understood ends the session, so that its octets are no commands",
+        arguments: ["BDAT", "BDAT x", "BDAT -1 LAST", "BDAT 5 FIRST", "BDAT 5 LAST LAST", "BDAT 99999999999999999999"])
+    func chunkWithoutSize(command: String) {
+        let driver = SessionDriver()
+        driver.feed(TranscriptTests.envelope + command + "\r\nNOOP\r\n")
+        #expect(driver.isClosed)
+        #expect(driver.codes.last == "501/5.5.4")
+    }
 }

@@ -53,7 +53,7 @@ import Testing
                 ["250", "250/2.1.0", "550/5.1.1", "554/5.5.1"]
             ),
             (
-                start + "MAIL FROM:<a@b.test>\r\nRCPT TO:<>\r\nRCPT TO:<b@one.test> NOTIFY=NEVER\r\n",
+                start + "MAIL FROM:<a@b.test>\r\nRCPT TO:<>\r\nRCPT TO:<b@one.test> FOO=1\r\n",
                 ["250", "250/2.1.0", "501/5.1.3", "555/5.5.4"]
             ),
             (envelope + "EHLO again.test\r\nDATA\r\n", ["250", "250/2.1.0", "250/2.1.5", "250", "503/5.5.1"]),
@@ -119,10 +119,10 @@ import Testing
         driver.feed(Self.start + "MAIL FROM:<first@b.test>\r\nRSET\r\n")
         let isClosed = !driver.session.isInTransaction
         #expect(isClosed)
-        driver.feed("MAIL FROM:<second@b.test> RET=HDRS\r\nMAIL FROM:<@>\r\nMAIL FROM:<third@b.test>\r\n")
+        driver.feed("MAIL FROM:<second@b.test> FOO=1\r\nMAIL FROM:<@>\r\nMAIL FROM:<third@b.test>\r\n")
         let isOpen = driver.session.isInTransaction
         #expect(isOpen)
-        driver.feed("RCPT TO:<d@one.test> NOTIFY=NEVER\r\nRCPT TO:e@one.test\r\nRCPT TO:<ü@one.test>\r\n")
+        driver.feed("RCPT TO:<d@one.test> FOO=1\r\nRCPT TO:e@one.test\r\nRCPT TO:<ü@one.test>\r\n")
         #expect(
             driver.envelopeRefusals == [
                 EnvelopeRefusal(.malformed, sender: "second@b.test"), EnvelopeRefusal(.malformed, sender: "@"),

@@ -5,7 +5,9 @@ internal import Synchronization
 /// The conformance suite of the store protocols: every engine passes every case. Written against the protocols alone; a test
 /// target runs the cases with its engine (`for case in StoreConformance.all`).
 public enum StoreConformance {
-    public static let all: [ConformanceCase] = mailboxes + messages + changes + delivery + directory + records
+    public static let all: [ConformanceCase] =
+        mailboxes + messages + changes + delivery + directory + records
+        + queueing + claims + leases + settlements + lanes + queueAdministration
 }
 
 /// One property of a store, as a sentence.
@@ -24,13 +26,14 @@ public struct ConformanceCase: Sendable, CustomStringConvertible {
 
 /// A fresh, empty store, its clock, and what of it is there.
 public struct StoreUnderTest: Sendable {
-    public let store: any MailboxStore & DeliveryStore & DirectoryStore
+    public typealias Store = MailboxStore & DeliveryStore & DirectoryStore & QueueStore
+
+    public let store: any Store
     /// Nil for a store without records.
     public let records: (any RecordStore)?
     public let clock: TestClock
 
-    public init(store: any MailboxStore & DeliveryStore & DirectoryStore, records: (any RecordStore)?, clock: TestClock)
-    {
+    public init(store: any Store, records: (any RecordStore)?, clock: TestClock) {
         self.store = store
         self.records = records
         self.clock = clock

@@ -43,6 +43,6 @@ import Testing
     func `the in-memory store`(_ property: ConformanceCase) async throws {
         let clock = TestClock()
         let store = InMemoryStore(now: { clock.now() })
-        try await property.run(on: StoreUnderTest(store: store, records: nil, clock: clock))
+        try await property.run(on: StoreUnderTest(store: store, records: store, clock: clock))
     }
 }

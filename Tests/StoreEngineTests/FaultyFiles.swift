@@ -29,6 +29,9 @@ final class FaultyFiles: FileLayer {
 
     struct State: Sendable {
         var files: [String: Content] = [:]
+        /// Files without a name: who has one open reads on. The name is back after a power cut while it is in `comesBack`.
+        var removed: [String: Content] = [:]
+        var comesBack: Set<String> = []
         var writeFault: Fault?
         var syncFault: Fault?
         /// Octets that still fit when `writeFault` is `.full`.
@@ -55,9 +58,19 @@ final class FaultyFiles: FileLayer {
     func beforeEachSync(_ body: (@Sendable (Int) -> Void)?) { state.withLock { $0.beforeSync = body } }
 
     /// The disk as it would be found after power was lost at this moment, with the directory's name changed.
-    func losingPower(seed: UInt64, renaming names: (old: String, new: String)? = nil) -> FaultyFiles {
+    ///
+    /// - Parameter keeping: files that had a name at an earlier moment, to which the rows go back.
+    func losingPower(
+        seed: UInt64, renaming names: (old: String, new: String)? = nil, keeping kept: Set<String> = []
+    ) -> FaultyFiles {
         var random = SystemSplitMix(seed: seed)
-        let files = state.withLock { $0.files }
+        var files = state.withLock { $0.files }
+        let (removed, comesBack) = state.withLock { ($0.removed, $0.comesBack) }
+        for (path, content) in removed.sorted(by: { $0.key < $1.key }) where files[path] == nil {
+            if kept.contains(path) || (comesBack.contains(path) && Bool.random(using: &random)) {
+                files[path] = content
+            }
+        }
         var survived: [String: Content] = [:]
         for (path, content) in files.sorted(by: { $0.key < $1.key }) {
             if !content.isEntryDurable, Bool.random(using: &random) { continue }
@@ -107,11 +120,18 @@ final class FaultyFiles: FileLayer {
     func syncDirectory(_ path: String) throws(FileError) {
         state.withLock { state in
             for name in state.files.keys where name.hasPrefix(path + "/") { state.files[name]?.isEntryDurable = true }
+            state.comesBack = state.comesBack.filter { !$0.hasPrefix(path + "/") }
         }
     }
 
     func makeDirectory(_ path: String) throws(FileError) {}
-    func remove(_ path: String) throws(FileError) { state.withLock { $0.files[path] = nil } }
+    func remove(_ path: String) throws(FileError) {
+        state.withLock { state in
+            guard let content = state.files.removeValue(forKey: path) else { return }
+            state.removed[path] = content
+            if content.isEntryDurable { state.comesBack.insert(path) }
+        }
+    }
 
     func list(_ path: String) throws(FileError) -> [String] {
         state.withLock { state in
@@ -132,7 +152,7 @@ final class FaultyFile: StoreFile {
     }
 
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
-        let bytes = layer.state.withLock { $0.files[path]?.now } ?? []
+        let bytes = layer.state.withLock { $0.files[path]?.now ?? $0.removed[path]?.now } ?? []
         let start = min(Int(offset), bytes.count)
         let count = min(buffer.count, bytes.count - start)
         if count > 0 { buffer.copyBytes(from: bytes[start..<start + count]) }
@@ -191,7 +211,9 @@ final class FaultyFile: StoreFile {
         }
     }
 
-    func size() throws(FileError) -> Int64 { layer.state.withLock { Int64($0.files[path]?.now.count ?? 0) } }
+    func size() throws(FileError) -> Int64 {
+        layer.state.withLock { Int64(($0.files[path] ?? $0.removed[path])?.now.count ?? 0) }
+    }
 }
 
 extension [UInt8] {

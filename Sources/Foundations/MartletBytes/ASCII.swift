@@ -9,15 +9,19 @@ public enum ASCII {
     @inlinable @inline(__always)
     public static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
+    /// The byte with a to z made upper case.
     @inlinable @inline(__always)
     public static func uppercased(_ byte: UInt8) -> UInt8 { byte &- 0x61 < 26 ? byte & 0xDF : byte }
 
+    /// 0 to 9.
     @inlinable @inline(__always)
     public static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
+    /// A to Z in either case.
     @inlinable @inline(__always)
     public static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }
 
+    /// RFC 5234 `WSP`.
     @inlinable @inline(__always)
     public static func isSpaceOrTab(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 

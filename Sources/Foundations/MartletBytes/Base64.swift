@@ -1,10 +1,9 @@
 /// Base 64 (RFC 4648 §4), strict for protocols and lenient for mail bodies.
 public enum Base64 {
-    @usableFromInline static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// 0 to 63 for the alphabet, 64 for `=`, 255 for others.
-    @usableFromInline static let values: [UInt8] = {
+    private static let values: [UInt8] = {
         var values = [UInt8](repeating: 255, count: 256)
         for (value, byte) in alphabet.enumerated() { values[Int(byte)] = UInt8(value) }
         values[Int(UInt8(ascii: "="))] = 64
@@ -12,7 +11,7 @@ public enum Base64 {
     }()
 
     /// Encodes with padding and without line breaks.
-    public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    public static func encode(_ bytes: [UInt8]) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity((bytes.count + 2) / 3 * 4)
         var accumulator: UInt32 = 0
@@ -21,7 +20,10 @@ public enum Base64 {
             accumulator = accumulator << 8 | UInt32(byte)
             held += 1
             guard held == 3 else { continue }
-            for shift in [18, 12, 6, 0] as [UInt32] { output.append(alphabet[Int(accumulator >> shift & 63)]) }
+            output.append(alphabet[Int(accumulator >> 18 & 63)])
+            output.append(alphabet[Int(accumulator >> 12 & 63)])
+            output.append(alphabet[Int(accumulator >> 6 & 63)])
+            output.append(alphabet[Int(accumulator & 63)])
             accumulator = 0
             held = 0
         }
@@ -40,8 +42,12 @@ public enum Base64 {
         return output
     }
 
-    /// Decodes exactly: alphabet and right padding only, no spaces; nil otherwise. For SASL and other protocol text.
-    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    @inlinable
+    public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] { encode(Array(bytes)) }
+
+    /// Decodes exactly: alphabet and right padding only, no spaces, no bits left over (RFC 4648 §3.5), so that each value has
+    /// one form; nil otherwise. For SASL and other protocol text.
+    public static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         var output: [UInt8] = []
         output.reserveCapacity(text.count / 4 * 3)
@@ -69,15 +75,20 @@ public enum Base64 {
         switch (held, padding) {
         case (0, 0): return output
         case (2, 2):
+            guard accumulator & 0xF == 0 else { return nil }
             output.append(UInt8(truncatingIfNeeded: accumulator >> 4))
             return output
         case (3, 1):
+            guard accumulator & 0x3 == 0 else { return nil }
             output.append(UInt8(truncatingIfNeeded: accumulator >> 10))
             output.append(UInt8(truncatingIfNeeded: accumulator >> 2))
             return output
         default: return nil
         }
     }
+
+    @inlinable
+    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? { decode(Array(text)) }
 
     /// Decodes a mail body (RFC 2045 §6.8): bytes outside the alphabet are skipped, padding ends a quantum, a ragged end
     /// gives the octets that are whole.

@@ -1,5 +1,6 @@
 /// Hexadecimal, lower case out, either case in.
 public enum Hex {
+    /// Two digits an octet.
     public static func encode(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var output: [UInt8] = []
@@ -10,7 +11,7 @@ public enum Hex {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// nil when the length is odd or another character is there.
+    /// The octets of pairs of digits; nil when the length is odd or another character is there.
     public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var output: [UInt8] = []

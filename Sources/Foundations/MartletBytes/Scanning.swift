@@ -7,14 +7,18 @@ extension UnsafeRawBufferPointer {
     /// The index of the first `byte` at or after `start`; nil when there is none.
     public func firstIndex(ofByte byte: UInt8, from start: Int = 0) -> Int? {
         guard start < count, start >= 0, let baseAddress else { return nil }
-        guard let found = findByte(baseAddress + start, byte, count - start) else { return nil }
-        return found - baseAddress
+        return memchr(baseAddress + start, Int32(byte), count - start).map { UnsafeRawPointer($0) - baseAddress }
     }
 
-    /// The index of the first `needle` at or after `start`; an empty needle is found at `start`.
+    /// Octets of the longest needle that is compared at each place where its first octet stands. With a longer one that could be
+    /// as many comparisons as both lengths multiplied, by texts that are made for it.
+    private static let longestComparedNeedle = 64
+
+    /// The index of the first `needle` at or after `start`; an empty needle is found at `start`. O(n) whatever the bytes are.
     public func firstIndex(of needle: [UInt8], from start: Int = 0) -> Int? {
         guard start <= count, start >= 0 else { return nil }
         guard !needle.isEmpty else { return start }
+        guard needle.count <= Self.longestComparedNeedle else { return firstIndex(ofLong: needle, from: start) }
         guard let baseAddress else { return nil }
         return needle.withUnsafeBytes { pattern in
             guard let patternBase = pattern.baseAddress else { return start }
@@ -26,6 +30,25 @@ extension UnsafeRawBufferPointer {
             }
             return nil
         }
+    }
+
+    /// By Knuth, Morris and Pratt: no octet is looked at more than twice.
+    private func firstIndex(ofLong needle: [UInt8], from start: Int) -> Int? {
+        // fallback[i]: how many octets of the needle's beginning stand at the end of its first i + 1.
+        var fallback = [Int](repeating: 0, count: needle.count)
+        var length = 0
+        for index in 1..<needle.count {
+            while length > 0, needle[index] != needle[length] { length = fallback[length - 1] }
+            if needle[index] == needle[length] { length += 1 }
+            fallback[index] = length
+        }
+        length = 0
+        for index in start..<count {
+            while length > 0, self[index] != needle[length] { length = fallback[length - 1] }
+            if self[index] == needle[length] { length += 1 }
+            if length == needle.count { return index + 1 - length }
+        }
+        return nil
     }
 
     /// The slice `range`, clamped to the buffer.
@@ -46,10 +69,4 @@ extension UnsafeRawBufferPointer {
             return true
         }
     }
-}
-
-/// `memchr`, kept out of line so that libc stays an internal import.
-@usableFromInline
-func findByte(_ start: UnsafeRawPointer, _ byte: UInt8, _ count: Int) -> UnsafeRawPointer? {
-    memchr(start, Int32(byte), count).map { UnsafeRawPointer($0) }
 }

@@ -1,9 +1,5 @@
 internal import CIDN2
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// A domain name in the one form that Martlet compares and stores: A-labels, lower case, no trailing dot.
 ///
 /// Made from A-labels, U-labels or a mixture (RFC 5890, IDNA2008 by libidn2 with the non-transitional UTS 46 mapping).
@@ -12,6 +8,11 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Octets of the longest name that is taken, without the trailing dot (RFC 1035 §2.3.4).
     public static let maximumLength = 253
 
+    /// Octets of a name as it is written, in U-labels too, of which a longer one is not looked at.
+    private static let maximumWrittenLength = 1_000
+    /// Octets of a label (RFC 1035 §2.3.4).
+    private static let maximumLabel = 63
+
     /// The name in A-labels, lower case.
     public let ascii: String
 
@@ -19,7 +20,7 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
     public init?(_ text: String) {
         var bytes = Array(text.utf8)
         if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
-        guard !bytes.isEmpty, bytes.count <= 1_000 else { return nil }
+        guard !bytes.isEmpty, bytes.count <= Domain.maximumWrittenLength else { return nil }
         if bytes.allSatisfy({ $0 < 0x80 }) {
             for index in bytes.indices where bytes[index] >= 0x41 && bytes[index] <= 0x5A { bytes[index] |= 0x20 }
             guard Domain.isHostName(bytes) else { return nil }
@@ -76,7 +77,7 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
             default:
                 return false
             }
-            guard labelLength <= 63 else { return false }
+            guard labelLength <= maximumLabel else { return false }
             previous = byte
         }
         return labelLength > 0 && previous != UInt8(ascii: "-")

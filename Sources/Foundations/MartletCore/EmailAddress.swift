@@ -11,12 +11,15 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
         case literal(String)
     }
 
-    /// Octets of the longest local part (RFC 5321 §4.5.3.1.1 demands 64; we take what the path limit leaves room for no more).
+    /// Octets of the longest local part that is taken: the least that RFC 5321 §4.5.3.1.1 demands.
     public static let maximumLocalPartLength = 64
 
+    /// Unquoted, in normalization form C: 1 to 64 octets.
     public let localPart: String
     public let host: Host
 
+    /// From its parts; nil when the local part is not one.
+    ///
     /// - Parameters:
     ///   - localPart: the unquoted local part: 1 to 64 octets of UTF-8, no control characters.
     ///   - host: what stands right of the `@`.
@@ -49,6 +52,7 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// nil for an address literal.
     public var domain: Domain? {
         if case .domain(let domain) = host { return domain }
         return nil
@@ -137,8 +141,12 @@ public struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Octets of the longest address literal: an IPv6 address with its tag has 50.
+    private static let maximumLiteralLength = 100
+
+    /// The characters of RFC 5321 §4.1.3's literals, lower case. Whether they make an address is not looked at.
     private static func isLiteral(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 100
+        !text.isEmpty && text.utf8.count <= maximumLiteralLength
             && text.utf8.allSatisfy {
                 ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x61 && $0 <= 0x7A) || $0 == 0x2E || $0 == 0x3A || $0 == 0x2D
             }

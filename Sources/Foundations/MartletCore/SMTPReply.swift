@@ -1,5 +1,6 @@
 /// A reply of an SMTP or LMTP server: three digits, an enhanced code where there is one, lines of text (RFC 5321 §4.2).
 public struct SMTPReply: Sendable, Hashable, CustomStringConvertible {
+    /// 200 to 599.
     public var code: UInt16
     public var enhanced: EnhancedStatus?
     /// At least one line, printable ASCII or UTF-8, no CR or LF.
@@ -17,6 +18,7 @@ public struct SMTPReply: Sendable, Hashable, CustomStringConvertible {
         self.lines = lines
     }
 
+    /// 2yz or 3yz: done, or to go on (RFC 5321 §4.2.1).
     public var isPositive: Bool { code < 400 }
 
     /// The wire form, every line with its CRLF.

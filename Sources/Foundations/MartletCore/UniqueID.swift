@@ -1,8 +1,12 @@
+internal import MartletBytes
+
 /// A time-ordered 128-bit identifier: 48 bits of milliseconds since 1970, 80 random bits (the layout of ULID, order of UUIDv7).
 ///
-/// Made by the server, never by a sequence, so that nodes need not agree (DESIGN.md §4).
+/// Made by the server, never by a sequence, so that nodes need not agree.
 public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// 48 bits of time above 16 random ones.
     public let high: UInt64
+    /// 64 random bits.
     public let low: UInt64
 
     public init(high: UInt64, low: UInt64) {
@@ -10,6 +14,8 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
         self.low = low
     }
 
+    /// A new identifier.
+    ///
     /// - Parameters:
     ///   - now: gives the upper 48 bits.
     ///   - generator: gives the lower 80 bits.
@@ -32,6 +38,7 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
             + (0..<8).map { UInt8(truncatingIfNeeded: low >> (56 - 8 * $0)) }
     }
 
+    /// Reads `bytes` back; nil when they are not 16.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         var high: UInt64 = 0
@@ -41,36 +48,27 @@ public struct UniqueID: Sendable, Hashable, Comparable, CustomStringConvertible 
         self.init(high: high, low: low)
     }
 
-    private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
-
     /// 26 characters of Crockford's base 32, which sort as the values do.
     public var description: String {
         var characters = [UInt8](repeating: 0, count: 26)
         var high = high
         var low = low
         for index in stride(from: 25, through: 0, by: -1) {
-            characters[index] = UniqueID.alphabet[Int(low & 31)]
+            characters[index] = CrockfordBase32.character(of: low)
             low = low >> 5 | high << 59
             high >>= 5
         }
         return String(decoding: characters, as: UTF8.self)
     }
 
-    /// Reads `description` back; case is ignored, `I L O` read as `1 1 0`.
+    /// Reads `description` back; case is ignored, `I L O` read as `1 1 0`. nil for other characters, another length, and for
+    /// what has more than 128 bits.
     public init?(_ text: String) {
         guard text.utf8.count == 26 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
         for byte in text.utf8 {
-            let value: UInt64
-            switch byte & 0xDF {
-            case UInt8(ascii: "I"), UInt8(ascii: "L"): value = 1
-            case UInt8(ascii: "O"): value = 0
-            default:
-                let upper = byte >= 0x61 ? byte & 0xDF : byte
-                guard let index = UniqueID.alphabet.firstIndex(of: upper) else { return nil }
-                value = UInt64(index)
-            }
+            guard let value = CrockfordBase32.value(of: byte), high >> 59 == 0 else { return nil }
             high = high << 5 | low >> 59
             low = low << 5 | value
         }

@@ -21,23 +21,45 @@ public struct AcceptedMessage: Sendable {
         }
     }
 
+    /// A lease that is written with what it is on.
+    public struct OutboundLease: Sendable, Hashable {
+        /// Of the process; never 0.
+        public var owner: Int64
+        public var until: Instant
+        public init(owner: Int64, until: Instant) {
+            self.owner = owner
+            self.until = until
+        }
+    }
+
     public var content: SpooledMessage
     public var summary: StoredSummary
     public var internalDate: Instant
     public var recipients: [Recipient]
+    /// What goes to other servers: queued in the same commit.
+    public var outbound: QueuedDelivery?
+    /// Whose the recipients of `outbound` are from the start that are `leased`: who delivers need not claim them. Without it
+    /// they wait.
+    public var outboundLease: OutboundLease?
+    /// Recipients that were taken and are left out by a rule that the record names: counted as discarded.
+    public var discarded: Int
     /// Without `deliveries`: the store adds them with UIDs as it commits.
     public var record: Record
     /// LMTP asks for an answer for each recipient: one over quota fails alone. SMTP has answered at RCPT already.
     public var enforcesQuota: Bool
 
     public init(
-        content: SpooledMessage, summary: StoredSummary, internalDate: Instant, recipients: [Recipient], record: Record,
+        content: SpooledMessage, summary: StoredSummary, internalDate: Instant, recipients: [Recipient],
+        outbound: QueuedDelivery? = nil, outboundLease: OutboundLease? = nil, discarded: Int = 0, record: Record,
         enforcesQuota: Bool
     ) {
         self.content = content
         self.summary = summary
         self.internalDate = internalDate
         self.recipients = recipients
+        self.outbound = outbound
+        self.outboundLease = outboundLease
+        self.discarded = discarded
         self.record = record
         self.enforcesQuota = enforcesQuota
     }

@@ -69,6 +69,7 @@ public struct Credential: Sendable, Hashable {
 
 /// What an address stands for.
 public enum AddressEntry: Sendable, Hashable {
+    /// An account, with its own address.
     case account(AccountID, EmailAddress)
     /// One or many other addresses: an alias or a group.
     case alias([EmailAddress])
@@ -95,7 +96,7 @@ public protocol DirectoryStore: Sendable {
     /// The entry for exactly this local part (compared folded) at this domain.
     func entry(localPart: String, domain: Domain) -> AddressEntry?
     func account(_ id: AccountID) -> Account?
-    /// All addresses that the account may send as: its own and aliases that reach it alone or among others.
+    /// All addresses that lead to the account: its own, first, and aliases that reach it, alone or among others.
     func addresses(of account: AccountID) -> [EmailAddress]
     /// Grows whenever credentials of the account change: what caches of verified logins compare with.
     func credentialGeneration(of account: AccountID) -> Int64
@@ -124,6 +125,7 @@ public protocol DirectoryStore: Sendable {
     func noteUse(ofCredential number: Int64, of account: AccountID, at instant: Instant)
 }
 
+/// An account to make.
 public struct NewAccount: Sendable {
     public var address: EmailAddress
     public var displayName: String

@@ -1,4 +1,4 @@
-/// An account's number. Every key of the store begins with it (DESIGN.md §4).
+/// An account's number. Every key of the store begins with it.
 public struct AccountID: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let value: Int64
     public init(_ value: Int64) { self.value = value }

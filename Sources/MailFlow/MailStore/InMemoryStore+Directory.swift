@@ -11,7 +11,10 @@ extension InMemoryStore {
         var nextAccount: Int64 = 1
     }
 
-    static func folded(_ localPart: String, _ domain: Domain) -> String { "\(localPart.lowercased())@\(domain)" }
+    /// As `EmailAddress.foldedLocalPart` folds.
+    static func folded(_ localPart: String, _ domain: Domain) -> String {
+        "\(Normalization.nfc(localPart.lowercased()))@\(domain)"
+    }
     static func folded(_ address: EmailAddress) -> String {
         address.domain.map { folded(address.localPart, $0) } ?? address.description.lowercased()
     }

@@ -1,4 +1,5 @@
 public import MartletCore
+internal import Records
 internal import Synchronization
 
 /// A store that keeps everything in memory: the model of `MailboxStore` in a few hundred lines, for tests, the simulator and
@@ -38,6 +39,11 @@ public final class InMemoryStore: Sendable {
         var watchers: [MailboxKey: [Int: @Sendable () -> Void]] = [:]
         var nextWatcher = 0
         var directory = Directory()
+        var queue = Queue()
+        var records: [LookupCode: KeptRecord] = [:]
+        var ledger = Ledger()
+        /// What records that are no longer kept had counted.
+        var purged = Ledger()
     }
 
     /// Names longer than this, in octets of UTF-8, are no mailbox names.

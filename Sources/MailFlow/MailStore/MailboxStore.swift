@@ -98,7 +98,9 @@ extension MailboxStore {
     }
 }
 
+/// A watch over a mailbox. Ends with `cancel`, not with its release.
 public protocol StoreWatch: Sendable {
+    /// Later commits are not told. The call for an earlier one may still come.
     func cancel()
 }
 
@@ -178,6 +180,7 @@ public struct MailboxChanges: Sendable {
     }
 }
 
+/// What APPEND tells (RFC 4315 §3 APPENDUID).
 public struct AppendResult: Sendable, Hashable {
     public var uidValidity: UInt32
     public var uids: [UInt32]
@@ -187,6 +190,7 @@ public struct AppendResult: Sendable, Hashable {
     }
 }
 
+/// What became of a STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
 public struct FlagChangeResult: Sendable, Hashable {
     /// The messages after the change, by UID; also those that had the flags already.
     public var messages: [MessageEntry]
@@ -211,6 +215,7 @@ public struct FlagChangeResult: Sendable, Hashable {
     }
 }
 
+/// What COPY and MOVE tell (RFC 4315 §3 COPYUID).
 public struct CopyResult: Sendable, Hashable {
     public var uidValidity: UInt32
     /// UIDs in the source that existed, ascending, and their new UIDs in the same order (RFC 4315 COPYUID).
@@ -223,6 +228,7 @@ public struct CopyResult: Sendable, Hashable {
     }
 }
 
+/// What became of an EXPUNGE.
 public struct ExpungeResult: Sendable, Hashable {
     /// The messages that are gone now. When there are none, nothing has changed.
     public var uids: [UInt32]
@@ -234,6 +240,7 @@ public struct ExpungeResult: Sendable, Hashable {
     }
 }
 
+/// A message that was expunged and can be brought back.
 public struct ExpungedMessage: Sendable, Hashable {
     public var mailboxName: String
     public var mailbox: MailboxID

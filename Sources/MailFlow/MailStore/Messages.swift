@@ -19,7 +19,7 @@ public struct MessageEntry: Sendable, Hashable {
     }
 }
 
-/// What was computed at the door and is kept in wire form (DESIGN.md §2), plus the text that SEARCH compares with.
+/// What was computed at the door and is kept in wire form, plus the text that SEARCH compares with.
 public struct StoredSummary: Sendable, Hashable {
     /// IMAP ENVELOPE, parentheses included (RFC 9051 §7.5.2).
     public var envelope: [UInt8]

@@ -1,4 +1,4 @@
-/// One decision with what it rests on (DESIGN.md §6): the unit of every explanation. Plain values, content-free.
+/// One decision with what it rests on (Docs/architecture.md): the unit of every explanation. Plain values, content-free.
 public struct Decision: Sendable, Hashable {
     public enum Outcome: String, Sendable, Hashable, CaseIterable {
         /// The check has no objection; the next one is asked.
@@ -11,6 +11,8 @@ public struct Decision: Sendable, Hashable {
         case `defer`
         /// Put into a mailbox.
         case deliver
+        /// Put into the queue for another server.
+        case queue
         /// Changed on the way: a header added, an alias expanded.
         case rewrite
         /// Thrown away by a rule that has a name.

@@ -1,6 +1,6 @@
 internal import MartletCore
 
-/// A record told in words (DESIGN.md §6): what happened, why, and what would have changed it.
+/// A record told in words: what happened, why, and what would have changed it.
 public enum Explanation {
     /// The whole story of a record: heading, sequence diagram, decisions in order. Lines end in LF; text that came from
     /// outside is escaped, so that a terminal is safe.
@@ -17,6 +17,7 @@ public enum Explanation {
             lines += ["", "Where it went:", ""]
             lines += record.deliveries.map { "  " + told($0) }
         }
+        for (number, attempt) in record.attempts.enumerated() { lines += told(attempt, number: number + 1) }
         return lines.map(printable).joined(separator: "\n") + "\n"
     }
 
@@ -38,9 +39,7 @@ public enum Explanation {
             case .refuse: return "\(what) was refused for good."
             case .defer: return "\(what) was refused for now; the sender may try again."
             case .discard: return "\(what) was taken and thrown away by a rule."
-            case .accept, .deliver, .rewrite, .pass:
-                let delivered = record.deliveries.filter { $0.outcome == .deliver }.count
-                return "\(what) was accepted and delivered to \(delivered) \(delivered == 1 ? "mailbox" : "mailboxes")."
+            case .accept, .deliver, .queue, .rewrite, .pass: return "\(what) was accepted\(fate(record))."
             }
         case .refusal:
             let whom = record.recipients.first.map { "Recipient \($0)" } ?? "The sender \(record.sender ?? "")"
@@ -48,6 +47,24 @@ public enum Explanation {
         case .connection: return "The connection from \(record.peer.address) was refused or ended badly."
         case .login: return "A login\(record.peer.login.map { " as \($0)" } ?? "") from \(record.peer.address) failed."
         }
+    }
+
+    /// ` and delivered to 2 mailboxes; of 3 recipients elsewhere 1 was handed on, 1 bounced, 1 is still tried`.
+    private static func fate(_ record: Record) -> String {
+        let delivered = record.deliveries.count { $0.outcome == .deliver }
+        let outside = record.deliveries.count { $0.outcome == .queue }
+        var text = ""
+        if delivered > 0 || outside == 0 {
+            text = " and delivered to \(delivered) \(delivered == 1 ? "mailbox" : "mailboxes")"
+        }
+        guard outside > 0 else { return text }
+        var last: [String: DeliveryAttempt.Recipient.Outcome] = [:]
+        for recipient in record.attempts.flatMap(\.recipients) { last[recipient.address] = recipient.outcome }
+        let relayed = last.values.count { $0 == .relayed }
+        let failed = last.values.count { $0 == .failed }
+        text += "; of \(outside) \(outside == 1 ? "recipient" : "recipients") elsewhere \(relayed) handed on"
+        text += ", \(failed) failed, \(max(0, outside - relayed - failed)) waiting"
+        return text
     }
 
     static func facts(_ record: Record) -> [String] {
@@ -86,6 +103,25 @@ public enum Explanation {
         return "\(text) (\(delivery.outcome.rawValue))"
     }
 
+    private static func told(_ attempt: DeliveryAttempt, number: Int) -> [String] {
+        var place = attempt.destination
+        if let host = attempt.host { place += " by \(host)" }
+        if let address = attempt.address { place += " [\(address)]" }
+        let encryption = attempt.tls.map { "\($0.version), \($0.cipher)" } ?? "no encryption"
+        var lines = ["", "Attempt \(number), \(attempt.at), to \(place), \(encryption):", ""]
+        for recipient in attempt.recipients {
+            var line = "  \(recipient.address): \(recipient.outcome.rawValue). \(recipient.reply)"
+            if let next = recipient.nextAttempt { line += " Tried again at \(next)." }
+            lines.append(line)
+        }
+        for decision in attempt.decisions {
+            lines.append("  \(decision.check): \(decision.outcome.rawValue). \(decision.summary)")
+            for evidence in decision.evidence { lines.append("       \(evidence.name): \(evidence.value)") }
+        }
+        lines += attempt.transcript.map { "    " + $0 }
+        return lines
+    }
+
     private static func word(_ record: Record) -> String {
         let outcome =
             switch record.outcome {
@@ -94,6 +130,7 @@ public enum Explanation {
             case .refuse: "refused"
             case .defer: "deferred"
             case .deliver: "delivered"
+            case .queue: "queued"
             case .rewrite: "rewritten"
             case .discard: "discarded"
             }

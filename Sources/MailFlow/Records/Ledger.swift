@@ -1,4 +1,4 @@
-/// The double-entry account of all mail (DESIGN.md §1): what was taken on one side, what became of it on the other.
+/// The double-entry account of all mail: what was taken on one side, what became of it on the other.
 ///
 /// The unit is one recipient of one message as accepted in RCPT, after expansion: a message to an alias of three people
 /// that is accepted is three. Written in the transaction that makes the change.
@@ -26,5 +26,6 @@ public struct Ledger: Sendable, Hashable {
         self[.accepted] - self[.delivered] - self[.relayed] - self[.bounced] - self[.queued] - self[.discarded]
     }
 
+    /// accepted = delivered + relayed + bounced + queued + discarded.
     public var holds: Bool { drift == 0 }
 }

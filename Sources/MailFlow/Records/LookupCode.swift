@@ -1,3 +1,4 @@
+internal import MartletBytes
 public import MartletCore
 
 /// The name of a record, as it stands in SMTP replies and as people type it: 13 characters of Crockford's base 32.
@@ -22,18 +23,16 @@ public struct LookupCode: Sendable, Hashable, Comparable, CustomStringConvertibl
         value = milliseconds << 23 | Int64(counter & 0x7F_FFFF)
     }
 
-    /// The moment of which the code was made, to the millisecond.
+    /// The moment at which the code was made, to the millisecond.
     public var time: Instant { Instant(microseconds: (value >> 23 + LookupCode.epochMilliseconds) * 1_000) }
 
     public static func < (left: LookupCode, right: LookupCode) -> Bool { left.value < right.value }
-
-    private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
     public var description: String {
         var characters = [UInt8](repeating: 0, count: 13)
         var rest = UInt64(value)
         for index in stride(from: 12, through: 0, by: -1) {
-            characters[index] = LookupCode.alphabet[Int(rest & 31)]
+            characters[index] = CrockfordBase32.character(of: rest)
             rest >>= 5
         }
         return String(decoding: characters, as: UTF8.self)
@@ -44,17 +43,8 @@ public struct LookupCode: Sendable, Hashable, Comparable, CustomStringConvertibl
         var rest: UInt64 = 0
         var count = 0
         for byte in text.utf8 where byte != UInt8(ascii: "-") {
-            let upper = byte >= 0x61 ? byte & 0xDF : byte
-            let digit: UInt64
-            switch upper {
-            case UInt8(ascii: "I"), UInt8(ascii: "L"): digit = 1
-            case UInt8(ascii: "O"): digit = 0
-            default:
-                guard let index = LookupCode.alphabet.firstIndex(of: upper) else { return nil }
-                digit = UInt64(index)
-            }
             count += 1
-            guard count <= 13, rest >> 58 == 0 else { return nil }
+            guard let digit = CrockfordBase32.value(of: byte), count <= 13, rest >> 58 == 0 else { return nil }
             rest = rest << 5 | digit
         }
         guard count == 13 else { return nil }

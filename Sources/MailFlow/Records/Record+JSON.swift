@@ -28,6 +28,10 @@ extension Record {
             writer.array { writer in for decision in decisions { decision.write(to: &writer) } }
             writer.key("deliveries")
             writer.array { writer in for delivery in deliveries { delivery.write(to: &writer) } }
+            // Empty in the store, where attempts stand beside the record.
+            guard !attempts.isEmpty else { return }
+            writer.key("attempts")
+            writer.array { writer in for attempt in attempts { attempt.write(to: &writer) } }
         }
         return writer.bytes
     }
@@ -50,11 +54,12 @@ extension Record {
             messageID: value["messageID"]?.text, size: value["size"]?.integer.flatMap { Int(exactly: $0) },
             decisions: value["decisions"]?.elements.compactMap { Decision($0) } ?? [],
             deliveries: value["deliveries"]?.elements.compactMap { Delivery($0) } ?? [], reply: value["reply"]?.text)
+        attempts = value["attempts"]?.elements.compactMap { DeliveryAttempt($0) } ?? []
     }
 }
 
 extension Decision {
-    fileprivate func write(to writer: inout JSONWriter) {
+    func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("check", check)
             writer.field("outcome", outcome.rawValue)
@@ -74,7 +79,7 @@ extension Decision {
         }
     }
 
-    fileprivate init?(_ value: JSONValue) {
+    init?(_ value: JSONValue) {
         guard let check = value["check"]?.text, let outcome = value["outcome"]?.text.flatMap({ Outcome(rawValue: $0) }),
             let summary = value["summary"]?.text
         else { return nil }

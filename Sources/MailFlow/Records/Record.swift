@@ -1,6 +1,6 @@
 public import MartletCore
 
-/// What happened to one connection, one recipient that was refused, or one message, and why (DESIGN.md §6).
+/// What happened to one connection, one recipient that was refused, or one message, and why (Docs/architecture.md).
 ///
 /// Built from decisions and nothing else, written in the same commit as what it explains, content-free: addresses, sizes
 /// and identifiers, never a subject or a body.
@@ -71,6 +71,8 @@ public struct Record: Sendable, Hashable {
     public var size: Int?
     public var decisions: [Decision]
     public var deliveries: [Delivery]
+    /// How its outside recipients were tried since, the oldest first. Kept beside the record, which is not written again.
+    public var attempts: [DeliveryAttempt] = []
     /// The reply that the peer got, as one line.
     public var reply: String?
 
@@ -93,6 +95,9 @@ public struct Record: Sendable, Hashable {
         self.deliveries = deliveries
         self.reply = reply
     }
+
+    /// Whether some of it went, or has to go, to other servers.
+    public var isQueued: Bool { deliveries.contains { $0.outcome == .queue } }
 
     /// The outcome for the list: the last decision that was more than `pass`.
     public var outcome: Decision.Outcome { decisions.last { $0.outcome != .pass }?.outcome ?? .pass }

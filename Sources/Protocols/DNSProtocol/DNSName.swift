@@ -17,6 +17,9 @@ public struct DNSName: Sendable, Hashable, CustomStringConvertible {
 
     private init() { labels = [] }
 
+    /// - Precondition: the bounds hold.
+    init(unchecked labels: [[UInt8]]) { self.labels = labels }
+
     public init?(labels: [[UInt8]]) {
         guard labels.allSatisfy({ (1...DNSName.maximumLabel).contains($0.count) }),
             labels.reduce(1, { $0 + 1 + $1.count }) <= DNSName.maximumLength

@@ -42,6 +42,7 @@ public struct MessageBuilder: Sendable {
         fold(name, words: words)
     }
 
+    /// Adds a field of a date such as Date (RFC 5322 §3.3).
     public mutating func add(_ name: StaticString, date: MailDate) {
         fold(name, words: [date.description])
     }
@@ -111,7 +112,7 @@ public struct MessageBuilder: Sendable {
             }
         case .message(let bytes):
             line("Content-Type: message/rfc822")
-            if bytes.contains(where: { $0 >= 0x80 }) { line("Content-Transfer-Encoding: 8bit") }
+            if isEightBit(body) { line("Content-Transfer-Encoding: 8bit") }
             line("")
             output += bytes
         case .multipart(let subtype, let parts):
@@ -119,6 +120,7 @@ public struct MessageBuilder: Sendable {
             // `=_` cannot occur in quoted-printable or base 64 (RFC 2045 §6.7).
             let boundary = "=_" + String(seed, radix: 36) + "_\(counter)"
             line("Content-Type: multipart/\(subtype); boundary=\"\(boundary)\"")
+            if isEightBit(body) { line("Content-Transfer-Encoding: 8bit") }
             for part in parts {
                 line("")
                 line("--\(boundary)")
@@ -126,6 +128,15 @@ public struct MessageBuilder: Sendable {
             }
             line("")
             line("--\(boundary)--")
+        }
+    }
+
+    /// Whether octets beyond ASCII stand in it unencoded: all that is around them has to say so (RFC 2045 §6.4).
+    private static func isEightBit(_ body: Body) -> Bool {
+        switch body {
+        case .text, .attachment: false
+        case .message(let bytes): bytes.contains { $0 >= 0x80 }
+        case .multipart(_, let parts): parts.contains { isEightBit($0) }
         }
     }
 

@@ -109,11 +109,3 @@ public struct SASLServerSession: ~Copyable {
         return .verifyPassword(login: login, authorizationID: authorizationID, Secret(Array(parts[2])))
     }
 }
-
-enum SASLText {
-    /// UTF-8 without control characters, or nil.
-    static func string(_ bytes: some Collection<UInt8>) -> String? {
-        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
-        return String(validating: bytes, as: UTF8.self)
-    }
-}

@@ -49,9 +49,6 @@ public enum SASLFailure: Error, Sendable, Hashable {
         case .extensionUnsupported: "the client demands a SCRAM extension that is not supported"
         }
     }
-
-    /// Whether this looks like an attack on the connection rather than a guess at a password.
-    public var hintsAtInterception: Bool { self == .channelBindingMismatch || self == .downgrade }
 }
 
 /// Bounds of what a client may send.

@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// client-first-message (RFC 5802 §7).
 struct SCRAMClientFirst {
     /// gs2-cbind-flag
@@ -100,67 +102,19 @@ struct SCRAMClientFinal {
         }
         withoutProof = Array(bytes[..<comma])
         let last = bytes[(comma + 1)...]
-        guard last.starts(with: "p=".utf8), let proof = SCRAMBase64.decode(last.dropFirst(2)) else {
+        guard last.starts(with: "p=".utf8), let proof = Base64.decode(last.dropFirst(2)) else {
             throw .malformed(rule: "proof (RFC 5802 §7)")
         }
         self.proof = proof
         // Extensions behind the nonce are allowed and signed, and have no meaning that we know.
         let fields = bytes[..<comma].split(separator: UInt8(ascii: ","), maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count >= 2, fields[0].starts(with: "c=".utf8),
-            let binding = SCRAMBase64.decode(fields[0].dropFirst(2))
+            let binding = Base64.decode(fields[0].dropFirst(2))
         else {
             throw .malformed(rule: "channel-binding (RFC 5802 §7)")
         }
         channelBinding = binding
         guard fields[1].starts(with: "r=".utf8) else { throw .malformed(rule: "nonce (RFC 5802 §7)") }
         nonce = Array(fields[1].dropFirst(2))
-    }
-}
-
-/// Base64 as SCRAM has it (RFC 5802 §7): padded, no other characters, no spare bits.
-enum SCRAMBase64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits = 0
-            for byte in group { bits = bits << 8 | Int(byte) }
-            bits <<= 8 * (3 - group.count)
-            for place in 0..<4 {
-                text.append(place <= group.count ? alphabet[bits >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-            }
-        }
-        return text
-    }
-
-    static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-        guard text.count % 4 == 0 else { return nil }
-        let padding = text.reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        guard padding <= 2 else { return nil }
-        var bytes: [UInt8] = []
-        var bits = 0
-        var count = 0
-        for byte in text.dropLast(padding) {
-            let value: Int
-            switch byte {
-            case 0x41...0x5A: value = Int(byte) - 0x41
-            case 0x61...0x7A: value = Int(byte) - 0x61 + 26
-            case 0x30...0x39: value = Int(byte) - 0x30 + 52
-            case UInt8(ascii: "+"): value = 62
-            case UInt8(ascii: "/"): value = 63
-            default: return nil
-            }
-            bits = bits << 6 | value
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
-                bits &= (1 << count) - 1
-            }
-        }
-        return bits == 0 ? bytes : nil
     }
 }

@@ -1,3 +1,4 @@
+internal import MartletBytes
 internal import MartletCore
 
 /// The server's side of SCRAM (RFC 5802 §5, RFC 7677): client-first, server-first, client-final, server-final.
@@ -57,7 +58,7 @@ struct SCRAMServerExchange {
         let salt = usable.first?.salt ?? decoySalt(for: message.login)
         let iterations = usable.first?.iterations ?? context.decoyIterations
         var reply = Array("r=".utf8) + message.nonce + context.serverNonce
-        reply += Array(",s=".utf8) + SCRAMBase64.encode(salt) + Array(",i=\(iterations)".utf8)
+        reply += Array(",s=".utf8) + Base64.encode(salt) + Array(",i=\(iterations)".utf8)
         state = .clientFinal(First(message: message, serverFirst: reply, credentials: usable))
         return .challenge(reply)
     }
@@ -83,7 +84,7 @@ struct SCRAMServerExchange {
         guard let match, !first.credentials.isEmpty else { return fail(.wrongProof) }
         state = .acknowledgement(
             login: first.message.login, authorizationID: first.message.authorizationID, credentialNumber: match.number)
-        return .challenge(Array("v=".utf8) + SCRAMBase64.encode(hash.authenticate(message, key: match.serverKey)))
+        return .challenge(Array("v=".utf8) + Base64.encode(hash.authenticate(message, key: match.serverKey)))
     }
 
     /// RFC 5802 §6: what a server does with each flag.

@@ -28,12 +28,24 @@ public final class Connection: @unchecked Sendable {
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
     private var writabilityWaiters: [CheckedContinuation<Void, Never>] = []
+    /// The session wants no input now.
     private var isReadingPaused = false
+    /// The peer has not taken what was written for it: nothing more is read until it has, so that one that asks and never
+    /// listens cannot fill the memory.
+    private(set) var isOutputFull = false
+    private var isReading = true
+    /// Input that had been read when the output was full.
+    private var heldInput: [ByteBuffer] = []
+    private let closePatience: Duration
     private(set) var isClosing = false
     var deadlinePassed: (() -> Void)?
 
-    init(channel: any Channel, number: UInt64, service: String, tlsContext: TLSContextBox?) {
+    init(
+        channel: any Channel, number: UInt64, service: String, tlsContext: TLSContextBox?,
+        closePatience: Duration = .seconds(10)
+    ) {
         self.channel = channel
+        self.closePatience = closePatience
         loopExecutor = LoopExecutor(channel.eventLoop)
         self.number = number
         self.service = service
@@ -77,6 +89,9 @@ public final class Connection: @unchecked Sendable {
         // A large buffer is not kept by an idle connection; a small one is made anew for a few nanoseconds.
         pending = ByteBuffer()
         channel.writeAndFlush(buffer, promise: nil)
+        guard !channel.isWritable, channel.isActive else { return }
+        isOutputFull = true
+        applyReading()
     }
 
     /// Waits until the peer has taken most of what was written: call it between pieces of a long answer.
@@ -88,6 +103,8 @@ public final class Connection: @unchecked Sendable {
 
     func writabilityChanged() {
         guard channel.isWritable || !channel.isActive else { return }
+        isOutputFull = false
+        applyReading()
         releaseWaiters()
     }
 
@@ -97,15 +114,21 @@ public final class Connection: @unchecked Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Sends what is written and closes.
+    /// Sends what is written and closes. A peer that does not take it in time (`Listener.Options.closePatience`) is cut off.
     public func close() {
         guard !isClosing else { return }
         isClosing = true
         flush()
         timer?.cancel()
         let channel = self.channel
+        let end = channel.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(closePatience)) {
+            channel.close(promise: nil)
+        }
         // What is written goes out first: close follows the flushed bytes in the channel's own queue.
-        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
+        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in
+            end.cancel()
+            channel.close(promise: nil)
+        }
         releaseWaiters()
     }
 
@@ -121,16 +144,34 @@ public final class Connection: @unchecked Sendable {
 
     /// Stops reading from the socket: the peer feels it by TCP's window.
     public func pauseReading() {
-        guard !isReadingPaused else { return }
         isReadingPaused = true
-        _ = channel.setOption(.autoRead, value: false)
+        applyReading()
     }
 
     public func resumeReading() {
-        guard isReadingPaused else { return }
         isReadingPaused = false
-        _ = channel.setOption(.autoRead, value: true)
+        applyReading()
     }
+
+    private func applyReading() {
+        let wanted = !isReadingPaused && !isOutputFull
+        guard wanted != isReading else { return }
+        isReading = wanted
+        _ = channel.setOption(.autoRead, value: wanted)
+    }
+
+    /// Whether what was just read has to wait: the output is full, or earlier input waits.
+    var mustHoldInput: Bool { isOutputFull || !heldInput.isEmpty }
+
+    func holdInput(_ buffer: ByteBuffer) { heldInput.append(buffer) }
+
+    /// The oldest input that waits, when its time has come; nil when there is none.
+    func takeHeldInput() -> ByteBuffer? {
+        guard !isOutputFull, !isClosing, channel.isActive, !heldInput.isEmpty else { return nil }
+        return heldInput.removeFirst()
+    }
+
+    func dropHeldInput() { heldInput = [] }
 
     // MARK: Deadline
 
@@ -141,8 +182,7 @@ public final class Connection: @unchecked Sendable {
             deadline = nil
             return
         }
-        let (seconds, attoseconds) = duration.components
-        let next = NIODeadline.now() + .nanoseconds(seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000)
+        let next = NIODeadline.now() + TimeAmount(duration)
         let isSooner = deadline.map { next < $0 } ?? true
         deadline = next
         if timer == nil || isSooner { arm(next) }
@@ -171,8 +211,9 @@ public final class Connection: @unchecked Sendable {
 
     /// Answers STARTTLS: sends `reply` in plain, then puts TLS below the session, in one step of the loop (SWIFT.md).
     /// The session must have dropped all input behind the command; it hears `tlsEstablished` when the handshake is done.
+    /// - Throws: `TLSUnavailable`, also when input behind the command has come already: it was not encrypted.
     public func startTLS(after reply: [UInt8]) throws {
-        guard let tlsContext, tls == nil else { throw TLSUnavailable() }
+        guard let tlsContext, tls == nil, heldInput.isEmpty else { throw TLSUnavailable() }
         write(reply)
         flush()
         try addTLS(tlsContext)
@@ -189,14 +230,7 @@ public final class Connection: @unchecked Sendable {
 
     func handshakeCompleted() {
         let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
-        let version =
-            switch handler?.tlsVersion {
-            case .tlsv13: "TLSv1.3"
-            case .tlsv12: "TLSv1.2"
-            case .tlsv11: "TLSv1.1"
-            default: "TLSv1"
-            }
-        tls = TLSParameters(version: version, cipher: capture.cipherName)
+        tls = TLSParameters(version: handler?.versionName ?? "unknown", cipher: capture.cipherName)
         channel.pipeline.syncOperations.removeHandler(capture, promise: nil)
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MartletCore
 internal import NIOCore
 internal import NIOSSL
@@ -51,12 +52,31 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
         guard !connection.isClosing else { return }
         let buffer = unwrapInboundIn(data)
         guard buffer.readableBytes > 0 else { return }
+        guard !connection.mustHoldInput else { return connection.holdInput(buffer) }
+        give(buffer)
+    }
+
+    /// Octets of answers that gather from one read before they are sent.
+    private static var flushBytes: Int { 65_536 }
+
+    private func give(_ buffer: ByteBuffer) {
         session.assumeIsolated { $0.received(buffer) }
+        if connection.pendingBytes >= ConnectionChannelHandler.flushBytes { connection.flush() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { connection.flush() }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) { connection.writabilityChanged() }
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        connection.writabilityChanged()
+        guard connection.mustHoldInput, !connection.isOutputFull else { return }
+        // Not from here: the session may be in the middle of the very write that made room.
+        context.eventLoop.assumeIsolated().execute { self.giveHeldInput() }
+    }
+
+    private func giveHeldInput() {
+        while let buffer = connection.takeHeldInput() { give(buffer) }
+        connection.flush()
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard let event = event as? TLSUserEvent else { return context.fireUserInboundEventTriggered(event) }
@@ -76,7 +96,7 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
             // A peer that closes without close_notify is no failure: mail protocols frame their own ends.
             if case .uncleanShutdown = error { break }
             failure = failure ?? .tlsFailed("\(error)")
-        case let error as IOError where error.errnoCode == 104 /* ECONNRESET */ || error.errnoCode == 32 /* EPIPE */:
+        case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
             failure = failure ?? .byPeer
         default:
             failure = failure ?? .failed("\(error)")
@@ -89,6 +109,7 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
         connection.setDeadline(after: nil)
         connection.deadlinePassed = nil
         connection.releaseWaiters()
+        connection.dropHeldInput()
         session.assumeIsolated { $0.closed(reason) }
     }
 }

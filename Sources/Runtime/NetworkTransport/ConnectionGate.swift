@@ -1,6 +1,8 @@
+internal import MartletCore
 internal import Synchronization
 
-/// Counts a service's connections and says when one is too many. Shared by all loops.
+/// Counts a service's connections and says when one is too many. Shared by all loops. All addresses of one `PeerNetwork`
+/// count as one address.
 public final class ConnectionGate: Sendable {
     public struct Limits: Sendable, Hashable {
         public var connections: Int
@@ -19,7 +21,7 @@ public final class ConnectionGate: Sendable {
     }
 
     private struct State {
-        var byAddress: [String: Int] = [:]
+        var byNetwork: [PeerNetwork: Int] = [:]
         var count = 0
         var closers: [UInt64: @Sendable () -> Void] = [:]
         var isClosing = false
@@ -33,16 +35,17 @@ public final class ConnectionGate: Sendable {
     /// Open connections now.
     public var count: Int { state.withLock { $0.count } }
 
-    func admit(address: String) -> Refusal? {
-        state.withLock { state in
+    package func admit(address: String) -> Refusal? {
+        let network = PeerNetwork(address)
+        return state.withLock { state in
             if state.isClosing { return .closing }
             if state.count >= limits.connections { return .tooMany(limit: limits.connections) }
-            let fromAddress = state.byAddress[address, default: 0]
+            let fromAddress = state.byNetwork[network, default: 0]
             if fromAddress >= limits.connectionsPerAddress {
                 return .tooManyFromAddress(limit: limits.connectionsPerAddress)
             }
             state.count += 1
-            state.byAddress[address] = fromAddress + 1
+            state.byNetwork[network] = fromAddress + 1
             return nil
         }
     }
@@ -51,12 +54,13 @@ public final class ConnectionGate: Sendable {
         state.withLock { $0.closers[number] = closer }
     }
 
-    func closed(number: UInt64, address: String) {
+    package func closed(number: UInt64, address: String) {
+        let network = PeerNetwork(address)
         state.withLock { state in
             state.closers[number] = nil
             state.count -= 1
-            let left = state.byAddress[address, default: 1] - 1
-            state.byAddress[address] = left > 0 ? left : nil
+            let left = state.byNetwork[network, default: 1] - 1
+            state.byNetwork[network] = left > 0 ? left : nil
         }
     }
 

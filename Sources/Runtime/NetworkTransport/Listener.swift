@@ -1,3 +1,4 @@
+internal import Glibc
 public import NIOCore
 internal import NIOPosix
 internal import Synchronization
@@ -12,26 +13,28 @@ public final class Listener: Sendable {
         public var limits: ConnectionGate.Limits
         /// Sent in plain to a connection that is refused, before it is closed. Empty for a service with implicit TLS.
         public var refusalGreeting: @Sendable (ConnectionGate.Refusal) -> [UInt8]
-        /// Told of each refusal, for the record.
-        public var refused: @Sendable (_ address: String, ConnectionGate.Refusal) -> Void
-        /// Writes the record and gives its code, which then stands behind the greeting; in the place of `refused`.
+        /// Writes the record of a refusal and gives its code, which then stands behind the greeting.
         public var recordRefusal: (@Sendable (_ address: String, ConnectionGate.Refusal) -> String?)?
+        /// The descriptor of a socket that was bound to an endpoint before, and is the listener's from then on; nil: it binds
+        /// one itself. For a process that gave up the right to do so.
+        public var boundSocket: (@Sendable (Endpoint) -> CInt?)?
+        /// How long a connection that we close stays for a peer that does not read what was written last.
+        public var closePatience = Duration.seconds(10)
 
         public init(
             service: String, usesImplicitTLS: Bool, limits: ConnectionGate.Limits,
-            refusalGreeting: @escaping @Sendable (ConnectionGate.Refusal) -> [UInt8] = { _ in [] },
-            refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
+            refusalGreeting: @escaping @Sendable (ConnectionGate.Refusal) -> [UInt8] = { _ in [] }
         ) {
             self.service = service
             self.usesImplicitTLS = usesImplicitTLS
             self.limits = limits
             self.refusalGreeting = refusalGreeting
-            self.refused = refused
         }
     }
 
     /// Where to listen.
     public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
+        /// `host` is a numeric address, IPv6 without brackets.
         case internet(host: String, port: Int)
         case unix(path: String)
         public var description: String {
@@ -44,6 +47,8 @@ public final class Listener: Sendable {
 
     private let channels: [any Channel]
     private let gate: ConnectionGate
+    /// Connections that wait to be accepted.
+    private static let backlog: CInt = 1024
     private static let connectionNumbers = Atomic<UInt64>(0)
 
     private init(channels: [any Channel], gate: ConnectionGate) {
@@ -65,7 +70,7 @@ public final class Listener: Sendable {
         var channels: [any Channel] = []
         for endpoint in endpoints {
             let bootstrap = ServerBootstrap(group: group)
-                .serverChannelOption(.backlog, value: 1024)
+                .serverChannelOption(.backlog, value: Listener.backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(
                     .recvAllocator,
@@ -82,6 +87,12 @@ public final class Listener: Sendable {
                 switch endpoint {
                 case .internet(let host, let port):
                     var bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    if let descriptor = options.boundSocket?(endpoint) {
+                        channels.append(try await bootstrap.withBoundSocket(descriptor).get())
+                        // NIO listens with a backlog of its own; to listen again changes that (listen(2)).
+                        _ = listen(descriptor, Listener.backlog)
+                        continue
+                    }
                     if host.contains(":") {
                         // 0.0.0.0 and [::] are listened on side by side: an IPv6 socket takes IPv6 only.
                         bootstrap = bootstrap.serverChannelOption(.ipv6OnlyOption, value: 1)
@@ -93,8 +104,8 @@ public final class Listener: Sendable {
                 }
             } catch {
                 for channel in channels { try? await channel.close() }
-                throw BindError(
-                    endpoint: endpoint, reason: (error as? IOError).map { errorText($0.errnoCode) } ?? "\(error)")
+                if let error = error as? IOError { throw BindError(endpoint, errno: error.errnoCode) }
+                throw BindError(endpoint: endpoint, reason: "\(error)")
             }
         }
         return Listener(channels: channels, gate: gate)
@@ -105,16 +116,15 @@ public final class Listener: Sendable {
         makeSession: @Sendable (Connection) -> Session
     ) throws {
         let number = connectionNumbers.wrappingAdd(1, ordering: .relaxed).newValue
-        let connection = Connection(channel: channel, number: number, service: options.service, tlsContext: tls)
+        let connection = Connection(
+            channel: channel, number: number, service: options.service, tlsContext: tls,
+            closePatience: options.closePatience)
         if let refusal = gate.admit(address: connection.peerAddress) {
             var greeting = options.refusalGreeting(refusal)
-            if let record = options.recordRefusal {
-                let code = record(connection.peerAddress, refusal)
-                if let code, greeting.suffix(2) == [0x0D, 0x0A] {
-                    greeting = greeting.dropLast(2) + Array(" (record \(code))\r\n".utf8)
-                }
-            } else {
-                options.refused(connection.peerAddress, refusal)
+            if let code = options.recordRefusal?(connection.peerAddress, refusal),
+                greeting.suffix(2) == [0x0D, 0x0A]
+            {
+                greeting = greeting.dropLast(2) + Array(" (record \(code))\r\n".utf8)
             }
             try channel.pipeline.syncOperations.addHandler(RefusalHandler(greeting: greeting))
             return
@@ -146,6 +156,23 @@ public struct BindError: Error, Sendable, CustomStringConvertible {
     public let endpoint: Listener.Endpoint
     public let reason: String
     public var description: String { "cannot listen on \(endpoint): \(reason)" }
+
+    init(endpoint: Listener.Endpoint, reason: String) {
+        self.endpoint = endpoint
+        self.reason = reason
+    }
+
+    /// - Parameter errno: of `bind` or `listen`.
+    public init(_ endpoint: Listener.Endpoint, errno: CInt) {
+        let reason =
+            switch errno {
+            case EADDRINUSE: "the address is in use; is another server running there?"
+            case EACCES: "permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+            case EADDRNOTAVAIL: "the address does not belong to this machine"
+            default: String(cString: strerror(errno))
+            }
+        self.init(endpoint: endpoint, reason: reason)
+    }
 }
 
 /// Says one line and closes.
@@ -161,14 +188,5 @@ private final class RefusalHandler: ChannelInboundHandler {
         let buffer = context.channel.allocator.buffer(bytes: greeting)
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(buffer)).whenComplete { _ in channel.close(promise: nil) }
-    }
-}
-
-private func errorText(_ code: CInt) -> String {
-    switch code {
-    case 98: "the address is in use; is another server running there?"
-    case 13: "permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-    case 99: "the address does not belong to this machine"
-    default: "error \(code)"
     }
 }

@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 
 /// An event loop as the executor of one session.
 ///
@@ -6,18 +6,18 @@ internal import NIOCore
 /// executor when a continuation is resumed in a `nonisolated(nonsending)` function: the rest of that function runs on the
 /// global pool, and the session gets back to its loop by a second hop. Each wait for the store would cost two thread
 /// changes, and would starve when the pool is busy. An executor with ordinary equality is kept.
-final class LoopExecutor: SerialExecutor {
+package final class LoopExecutor: SerialExecutor {
     private let loop: any EventLoop
 
-    init(_ loop: any EventLoop) { self.loop = loop }
+    package init(_ loop: any EventLoop) { self.loop = loop }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         loop.execute { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
     }
 
-    func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
     /// What `assumeIsolated` asks when the transport calls the session straight from the loop.
-    func checkIsolated() { loop.preconditionInEventLoop() }
+    package func checkIsolated() { loop.preconditionInEventLoop() }
 }

@@ -23,10 +23,9 @@ final class ServerHelloCapture: ChannelOutboundHandler, RemovableChannelHandler 
     }
 
     /// The suite's IANA name; the number in hexadecimal for one that we do not offer by default.
-    var cipherName: String {
-        guard let cipher else { return "unknown" }
-        return ServerHelloCapture.names[cipher] ?? "0x" + String(cipher, radix: 16)
-    }
+    static func name(of cipher: UInt16) -> String { names[cipher] ?? "0x" + String(cipher, radix: 16) }
+
+    var cipherName: String { cipher.map { ServerHelloCapture.name(of: $0) } ?? "unknown" }
 
     private static let names: [UInt16: String] = [
         0x1301: "TLS_AES_128_GCM_SHA256", 0x1302: "TLS_AES_256_GCM_SHA384", 0x1303: "TLS_CHACHA20_POLY1305_SHA256",

@@ -1,8 +1,21 @@
 import ArgumentParser
+import Dispatch
 import MartletServer
 
-/// The command `martlet`: the server, the lab, and everything that an administrator types.
+/// Where the process begins. Root's rights are given up here, by the first thread: see `PrivilegedStart`.
 @main
+enum Program {
+    static func main() {
+        Martlet.giveUpRights()
+        Task {
+            await Martlet.main()
+            Terminal.exit(.done)
+        }
+        dispatchMain()
+    }
+}
+
+/// The command `martlet`: the server, the lab, and everything that an administrator types.
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
@@ -17,11 +30,10 @@ struct Martlet: AsyncParsableCommand {
 
             To run a server:
 
+              martlet quickstart example.org anna@example.org
               martlet config reference > reference.md
-              martlet config check martlet.yaml
-              martlet serve --config martlet.yaml
-              martlet domain add example.org --config martlet.yaml
-              martlet account add anna@example.org --config martlet.yaml
+              martlet config check /etc/martlet/martlet.yaml
+              martlet account add ben@example.org --config /etc/martlet/martlet.yaml
 
             Commands work while the server runs, and take effect at once; when it does not run, they open its data themselves.
             Exit codes: 0 done; 1 the answer is no, or there is no such thing; 2 usage or configuration; 3 the server or its
@@ -29,9 +41,11 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: "martlet \(Version.text)",
         subcommands: [
-            ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self, AliasCommand.self,
-            MessageCommand.self,
-            ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StatusCommand.self, ConfigCommand.self,
+            QuickstartCommand.self, ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self,
+            AliasCommand.self,
+            MessageCommand.self, ImportCommand.self, ExportCommand.self, QueueCommand.self,
+            ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StoreCommand.self,
+            BackupCommand.self, RestoreCommand.self, UpgradeCommand.self, StatusCommand.self, ConfigCommand.self,
         ])
 
     static func main() async {
@@ -40,6 +54,16 @@ struct Martlet: AsyncParsableCommand {
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
         } catch {
             leave(after: error)
+        }
+    }
+
+    /// For `martlet serve`. Mistakes in words and configuration are told later.
+    static func giveUpRights() {
+        guard Privileges.isRoot, let serve = try? parseAsRoot() as? ServeCommand,
+            let loaded = try? ConfigurationLoading.load(path: serve.config, overrides: serve.overrides)
+        else { return }
+        do throws(ServerFailure) { try PrivilegedStart.begin(loaded.configuration) } catch {
+            leave(after: CommandFailure(error))
         }
     }
 

@@ -8,7 +8,8 @@
             making, renaming and removing a name)
      PART   what the file's path has to contain
      ERROR  EIO, ENOSPC, EROFS, or KILL: the process is killed at that place
-     HOW    before (nothing was done), after (all was done, and still it fails), half (a write takes half of its octets, down to none)
+     HOW    before (nothing was done), after (all was done, and still it fails), half (a write takes half of its octets, down to none),
+            short (a write takes half of its octets, one at least; nothing fails)
 
    To be replaced by rename, so that it is always whole. */
 #define _GNU_SOURCE
@@ -24,7 +25,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { NONE = 0, BEFORE, AFTER, HALF };
+enum { NONE = 0, BEFORE, AFTER, HALF, SHORT };
 #define REAL(name) __typeof__(&name) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 static int number(const char *name) {
@@ -47,7 +48,7 @@ static int fault(const char *calls, const char *path, int *code) {
             if (strcmp(which, calls) && !(strcmp(which, "change") == 0 && strcmp(calls, "write") == 0)) continue;
             if (!strstr(path, part)) continue;
             *code = number(error);
-            how = !strcmp(when, "after") ? AFTER : !strcmp(when, "half") ? HALF : BEFORE;
+            how = !strcmp(when, "after") ? AFTER : !strcmp(when, "half") ? HALF : !strcmp(when, "short") ? SHORT : BEFORE;
         }
     }
     errno = kept;
@@ -79,7 +80,7 @@ static int fail(int code) {
         REAL(call);                                                                                                    \
         int code, how = fault_of("sync", fd, &code);                                                                   \
         if (how == AFTER) real(fd);                                                                                    \
-        return how == NONE ? real(fd) : fail(code);                                                                    \
+        return how == NONE || how == SHORT ? real(fd) : fail(code);                                                                    \
     }
 SYNC(fsync)
 SYNC(fdatasync)
@@ -89,7 +90,8 @@ SYNC(fdatasync)
     int code, how = fault_of("write", fd, &code);                                                                      \
     if (how == NONE) return whole;                                                                                     \
     if (how == AFTER) (void)!(whole);                                                                                  \
-    if (how == HALF && (length) > 1) return half;                                                                      \
+    if (how == SHORT && (length) < 2) return whole;                                                                    \
+    if ((how == HALF || how == SHORT) && (length) > 1) return half;                                                    \
     return fail(code);
 
 ssize_t write(int fd, const void *data, size_t length) {

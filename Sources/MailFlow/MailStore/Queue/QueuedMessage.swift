@@ -3,12 +3,6 @@ public import Records
 
 /// What the queue keeps of a message whose recipients are elsewhere: the envelope that all of them share.
 public struct QueuedMessage: Sendable, Hashable {
-    /// How much of the message a bounce brings back (RFC 3461 §4.3).
-    public enum ReturnContent: String, Sendable, Hashable {
-        case full = "FULL"
-        case headers = "HDRS"
-    }
-
     /// What the next server has to be able to take (RFC 6152, RFC 3030).
     public enum Body: String, Sendable, Hashable {
         case sevenBit = "7BIT"
@@ -51,17 +45,6 @@ public struct QueuedMessage: Sendable, Hashable {
     }
 }
 
-/// When its sender wants to hear of a recipient (RFC 3461 §4.1). Empty: NEVER.
-public struct NotifyConditions: OptionSet, Sendable, Hashable {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
-    public static let success = NotifyConditions(rawValue: 1)
-    public static let failure = NotifyConditions(rawValue: 2)
-    public static let delay = NotifyConditions(rawValue: 4)
-    /// What holds when nothing is said (RFC 3461 §4.1).
-    public static let standard: NotifyConditions = [.failure, .delay]
-}
-
 /// One recipient of a queued message: the unit of the ledger's `queued`.
 public struct QueuedRecipient: Sendable, Hashable {
     public enum State: String, Sendable, Hashable {
@@ -85,6 +68,8 @@ public struct QueuedRecipient: Sendable, Hashable {
     public var reversePath: EmailAddress?
     /// The address that bounces reach in the end, before it was rewritten for forwarding; nil for `<>`.
     public var sender: EmailAddress?
+    /// The alias of ours that forwards: named in the copy's Delivered-To, so that a circle ends (RFC 5321 §6.3).
+    public var deliveredTo: EmailAddress?
     /// What connections are counted by: the domain in A-labels, or an address literal in brackets.
     public var destination: String
     public var state: State
@@ -97,8 +82,9 @@ public struct QueuedRecipient: Sendable, Hashable {
 
     public init(
         number: Int, address: EmailAddress, original: String, originalRecipient: String? = nil,
-        notify: NotifyConditions = .standard, reversePath: EmailAddress?, sender: EmailAddress?, destination: String,
-        state: State = .waiting, nextAttempt: Instant, attempts: Int = 0, lastReply: String? = nil,
+        notify: NotifyConditions = .standard, reversePath: EmailAddress?, sender: EmailAddress?,
+        deliveredTo: EmailAddress? = nil, destination: String, state: State = .waiting, nextAttempt: Instant,
+        attempts: Int = 0, lastReply: String? = nil,
         hasDelayNotice: Bool = false
     ) {
         self.number = number
@@ -108,6 +94,7 @@ public struct QueuedRecipient: Sendable, Hashable {
         self.notify = notify
         self.reversePath = reversePath
         self.sender = sender
+        self.deliveredTo = deliveredTo
         self.destination = destination
         self.state = state
         self.nextAttempt = nextAttempt
@@ -117,7 +104,7 @@ public struct QueuedRecipient: Sendable, Hashable {
     }
 }
 
-/// Work for one transaction: a message with those of its due recipients that have destination and reverse path in common.
+/// Work for one transaction: a message with those of its due recipients that have destination, reverse path and forwarding alias in common.
 public struct QueuedDelivery: Sendable, Hashable {
     public var message: QueuedMessage
     /// At least one.

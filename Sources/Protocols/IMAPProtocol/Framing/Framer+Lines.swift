@@ -1,50 +1,11 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import MartletBytes
 
-/// The announcement of a literal at the end of a line: `{n}`, `{n+}`, with `~` before it a literal8 (RFC 9051 §9, RFC 3516).
-struct LiteralAnnouncement: Equatable {
-    /// Saturates at the largest number.
-    var length: UInt64
-    var isSynchronizing: Bool
-    /// Where `{` stands.
-    var offset: Int
-    /// `(~` stands before it: APPEND's `UTF8 (~{…}`, the only rule with a parenthesis there (RFC 6855 §4).
-    var isWrapped: Bool
-
-    /// Looks at the end of `line` (without CRLF).
-    init?(endOf line: UnsafeRawBufferPointer) {
-        var index = line.count - 1
-        guard index >= 2, line[index] == UInt8(ascii: "}") else { return nil }
-        index -= 1
-        isSynchronizing = line[index] != UInt8(ascii: "+")
-        if !isSynchronizing { index -= 1 }
-        let lastDigit = index
-        while index >= 0, line[index] &- 0x30 < 10 { index -= 1 }
-        guard index >= 0, index < lastDigit, line[index] == UInt8(ascii: "{") else { return nil }
-        length = 0
-        for position in index + 1...lastDigit {
-            let (product, overflow) = length.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(UInt64(line[position] &- 0x30))
-            length = overflow || carry ? .max : sum
-            if length == .max { break }
-        }
-        offset = index
-        isWrapped = index >= 2 && line[index - 1] == UInt8(ascii: "~") && line[index - 2] == UInt8(ascii: "(")
-    }
-}
-
+/// Lines: commands with their literals, the heads of APPEND's messages, and what is passed over.
 extension Framer {
     /// The position of the CR of the line that begins at `lineStart`, looking from `scanned` on. nil: more bytes are needed, or
     /// the framer has failed. `limit` is for all octets from `start` on.
     mutating func findLineEnd(limit: Int) -> Int? {
-        let found = buffer.withUnsafeBytes { bytes -> Int? in
-            guard let base = bytes.baseAddress, scanned < bytes.count else { return nil }
-            guard let hit = memchr(base + scanned, 0x0A, bytes.count - scanned) else { return nil }
-            return base.distance(to: UnsafeRawPointer(hit))
-        }
+        let found = buffer.withUnsafeBytes { $0.firstIndex(ofByte: ASCII.lineFeed, from: scanned) }
         let length = (found ?? buffer.count) - start
         if length > limit {
             fail(.lineTooLong)
@@ -166,6 +127,7 @@ extension Framer {
         }
     }
 
+    /// The end: nothing is held any more.
     mutating func fail(_ reason: FramerFailure) {
         failure = reason
         state = .failed
@@ -175,6 +137,7 @@ extension Framer {
         lineStart = 0
     }
 
+    /// Octets of the message that are here, `count` at most.
     mutating func take(atMost count: UInt64) -> [UInt8] {
         let available = buffer.count - start
         if start == 0, UInt64(available) <= count {

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// Cuts a client's bytes into commands (RFC 9051 §2.2.1, §4.3, RFC 7888), bounded in memory whatever the client sends.
 ///
 /// Pull-based: `receive` bytes, then call `next` until it says `.needMore`. Because the next event is only looked for when
@@ -55,9 +49,7 @@ public struct Framer: ~Copyable, Sendable {
     /// The next input is one line of an AUTHENTICATE exchange or of IDLE, not a command. Holds for one line.
     public mutating func expectLine() { expectsLine = true }
 
-    /// The line that was expected will not be taken: the exchange is over without it.
-    public mutating func expectCommand() { expectsLine = false }
-
+    /// Takes what the client sent, in pieces of any size. After a failure it is thrown away.
     public mutating func receive(_ bytes: UnsafeRawBufferPointer) {
         guard state != .failed else { return }
         compact()
@@ -87,6 +79,7 @@ public struct Framer: ~Copyable, Sendable {
         }
     }
 
+    /// The next event; `.needMore` when the bytes are used up.
     public mutating func next() -> FramerEvent {
         if continuationDue {
             continuationDue = false

@@ -1,3 +1,4 @@
+internal import MartletBytes
 internal import MartletCore
 
 extension CommandReader {
@@ -114,7 +115,7 @@ extension CommandReader {
         index = bytes.count
         let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
         if rest.count == 1, rest[0] == 0x3D { return .authenticate(mechanism: mechanism, initialResponse: Secret([])) }
-        guard !rest.isEmpty, let response = StrictBase64.decode(rest) else { throw failure(.invalidBase64, at: start) }
+        guard !rest.isEmpty, let response = Base64.decode(rest) else { throw failure(.invalidBase64, at: start) }
         return .authenticate(mechanism: mechanism, initialResponse: Secret(response))
     }
 

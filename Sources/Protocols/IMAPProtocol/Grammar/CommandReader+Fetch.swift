@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 extension CommandReader {
     /// fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
     /// [SP fetch-modifiers] (RFC 9051 §9, RFC 4466 §2.4)
@@ -88,7 +90,7 @@ extension CommandReader {
     private mutating func readSection() throws(CommandParseError) -> SectionSpecifier {
         var section = SectionSpecifier()
         guard peek() != 0x5D else { return section }
-        while Octet.isDigit(peek()) {
+        while ASCII.isDigit(peek()) {
             if section.part.count == limits.partDepth { throw failure(.limit(.partDepth)) }
             section.part.append(try readNonZero32())
             guard readIf(0x2E) else { return section }

@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 extension CommandReader {
     /// select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"], RFC 4466 §2.1
     mutating func readSelect() throws(CommandParseError) -> (MailboxName, SelectParameters) {
@@ -56,7 +58,8 @@ extension CommandReader {
             guard reader.readIf(0x5C) else { throw reader.failure(.unknownItem) }
             let name = try reader.readAtom()
             let match = SpecialUseAttribute.allCases.first { attribute in
-                attribute.rawValue.utf8.dropFirst().map(Octet.lowercased) == reader.bytes[name].map(Octet.lowercased)
+                attribute.rawValue.utf8.dropFirst().map { ASCII.lowercased($0) }
+                    == reader.bytes[name].map { ASCII.lowercased($0) }
             }
             if let match {
                 if !use.contains(match) { use.append(match) }

@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 extension CommandReader {
     // MARK: Flags
 
@@ -29,7 +31,9 @@ extension CommandReader {
         }
         let keyword = string(try readAtom())
         if flags.keywords.count == limits.listElements { throw failure(.limit(.listElements)) }
-        if !flags.keywords.contains(where: { ASCIICase.equal($0, keyword) }) { flags.keywords.append(keyword) }
+        if !flags.keywords.contains(where: { ASCII.equalsIgnoringCase($0.utf8, keyword.utf8) }) {
+            flags.keywords.append(keyword)
+        }
     }
 
     // MARK: STORE
@@ -101,7 +105,7 @@ extension CommandReader {
         if message.isUTF8, !message.isBinary { throw failure(.expected(.literal)) }
         try expect(0x7B, .literal)
         // The framer takes `{}` for no literal, and would wait for no message.
-        guard Octet.isDigit(peek()) else { throw failure(.expected(.literal)) }
+        guard ASCII.isDigit(peek()) else { throw failure(.expected(.literal)) }
         // A number that does not fit is too large for every limit.
         message.length = readSaturatedNumber()
         message.isSynchronizing = !readIf(0x2B)
@@ -112,21 +116,12 @@ extension CommandReader {
 
     private mutating func readSaturatedNumber() -> UInt64 {
         var value: UInt64 = 0
-        while Octet.isDigit(peek()) {
+        while ASCII.isDigit(peek()) {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(bytes[index] &- 0x30))
             value = overflow || carry || value == .max ? .max : sum
             index += 1
         }
         return value
-    }
-}
-
-/// Comparison without regard to ASCII case.
-public enum ASCIICase {
-    public static func equal(_ left: String, _ right: String) -> Bool {
-        let left = left.utf8
-        let right = right.utf8
-        return left.count == right.count && zip(left, right).allSatisfy { Octet.lowercased($0) == Octet.lowercased($1) }
     }
 }

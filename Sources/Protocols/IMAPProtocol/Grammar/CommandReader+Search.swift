@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 extension CommandReader {
     /// search = "SEARCH" [SP "RETURN" SP "(" … ")"] SP ["CHARSET" SP charset SP] search-key *(SP search-key), RFC 9051 §9
     mutating func readSearch(uid: Bool) throws(CommandParseError) -> SearchCommand {
@@ -52,7 +54,7 @@ extension CommandReader {
     /// nil for UTF-8 and its subset US-ASCII.
     private mutating func readCharset() throws(CommandParseError) -> String? {
         let start = index
-        let name = String(decoding: try readAStringText().utf8.map(Octet.uppercased), as: UTF8.self)
+        let name = String(decoding: try readAStringText().utf8.map { ASCII.uppercased($0) }, as: UTF8.self)
         if name == "UTF-8" || name == "US-ASCII" { return nil }
         guard let decode = parser.decodeCharset, decode(name, []) != nil else { throw failure(.badCharset, at: start) }
         return name
@@ -82,7 +84,7 @@ extension CommandReader {
             try readClose()
             return key
         }
-        if octet == 0x24 || octet == 0x2A || Octet.isDigit(octet) { return .sequence(try readSequenceSet()) }
+        if octet == 0x24 || octet == 0x2A || ASCII.isDigit(octet) { return .sequence(try readSequenceSet()) }
         let start = index
         let name = readWord()
         if let key = flagKey(name) { return key }

@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// A place in the bytes of a command. The functions read one rule of the grammar each and leave `index` behind it.
 ///
 /// `UnsafeRawBufferPointer` is not checked in release builds: all access goes through `peek`, which is.
@@ -88,7 +90,7 @@ struct CommandReader {
             let octet = peek()
             let letter = octet | 0x20
             guard
-                letter &- 0x61 < 26 || Octet.isDigit(octet) || octet == 0x2E || octet == 0x2D || octet == 0x3D
+                letter &- 0x61 < 26 || ASCII.isDigit(octet) || octet == 0x2E || octet == 0x2D || octet == 0x3D
                     || octet == 0x5F
             else { break }
             index += 1
@@ -102,7 +104,7 @@ struct CommandReader {
         let count = name.utf8CodeUnitCount
         guard range.count == count else { return false }
         let expected = name.utf8Start
-        for offset in 0..<count where Octet.uppercased(bytes[range.lowerBound + offset]) != expected[offset] {
+        for offset in 0..<count where ASCII.uppercased(bytes[range.lowerBound + offset]) != expected[offset] {
             return false
         }
         return true
@@ -114,7 +116,7 @@ struct CommandReader {
     }
 
     func uppercased(_ range: Range<Int>) -> String {
-        String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]).map(Octet.uppercased), as: UTF8.self)
+        String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]).map { ASCII.uppercased($0) }, as: UTF8.self)
     }
 
     /// A list in parentheses with one SP between elements. `isEmptyAllowed` admits `()`.
@@ -139,7 +141,7 @@ struct CommandReader {
     mutating func readNumber(minimum: UInt64 = 0, maximum: UInt64) throws(CommandParseError) -> UInt64 {
         let start = index
         var value: UInt64 = 0
-        while Octet.isDigit(peek()) {
+        while ASCII.isDigit(peek()) {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(bytes[index] &- 0x30))
             guard !overflow, !carry, sum <= maximum else { throw failure(.numberOutOfRange, at: start) }
@@ -151,9 +153,7 @@ struct CommandReader {
         return value
     }
 
-    mutating func readNumber32() throws(CommandParseError) -> UInt32 {
-        UInt32(truncatingIfNeeded: try readNumber(maximum: UInt64(UInt32.max)))
-    }
+    /// nz-number
     mutating func readNonZero32() throws(CommandParseError) -> UInt32 {
         UInt32(truncatingIfNeeded: try readNumber(minimum: 1, maximum: UInt64(UInt32.max)))
     }
@@ -177,7 +177,7 @@ struct CommandReader {
 
     private mutating func readSequenceNumber() throws(CommandParseError) -> UInt32 {
         if readIf(0x2A) { return SequenceRange.star }
-        guard Octet.isDigit(peek()) else { throw failure(.expected(.sequenceSet)) }
+        guard ASCII.isDigit(peek()) else { throw failure(.expected(.sequenceSet)) }
         return try readNonZero32()
     }
 }

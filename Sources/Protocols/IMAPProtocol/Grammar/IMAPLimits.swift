@@ -1,14 +1,17 @@
-/// The bounds of what one connection can make the server hold or do. Each is answered with BAD, NO [TOOBIG], NO [LIMIT] or BYE.
+/// The bounds of what one connection can make the server hold or do. What goes over one is answered with NO [LIMIT] where nothing
+/// else is said.
 public struct IMAPLimits: Sendable, Equatable {
-    /// Octets of a command without its literals. RFC 7162 §4 asks for 8192 or more; long UID sets ask for more.
+    /// Octets of a command without its literals: BYE. RFC 7162 §4 asks for 8192 or more; long UID sets ask for more.
     public var lineBytes = 65_536
-    /// Octets of a command's literals together, APPEND's messages aside.
+    /// Octets of a command's literals together, APPEND's messages aside: NO [TOOBIG].
     public var literalBytes = 65_536
+    /// Literals of a command: NO [TOOBIG].
     public var literals = 256
-    /// Octets of a line in AUTHENTICATE or IDLE.
+    /// Octets of a line in AUTHENTICATE or IDLE: BYE.
     public var continuationBytes = 16_384
-    /// Octets of a non-synchronising literal that is refused and read past (RFC 7888 §4); beyond it the connection is closed.
+    /// Octets of a non-synchronising literal that is refused and read past (RFC 7888 §4); beyond it BYE.
     public var skippedBytes: UInt64 = 268_435_456
+    /// Octets of a tag: BAD.
     public var tagBytes = 256
     /// Depth of parentheses, NOT and OR in SEARCH.
     public var searchDepth = 64

@@ -3,11 +3,11 @@
 /// On the wire it is modified UTF-7 (RFC 3501 §5.1.3) until the client enables IMAP4rev2 or UTF8=ACCEPT, then UTF-8. Two
 /// names are equal when they are the same mailbox's, however they were written.
 public struct MailboxName: Sendable, Hashable, CustomStringConvertible {
+    /// With `/` between levels.
     public let name: String
     /// What the client wrote in UTF-8, when that is another text: not in NFC, or INBOX in small letters. Told as OLDNAME
     /// (RFC 9051 §6.3.9.7).
     public internal(set) var supplied: String?
-    public var isInbox: Bool { name == "INBOX" }
     public var description: String { name }
 
     /// For names that are known to be good: from the store.

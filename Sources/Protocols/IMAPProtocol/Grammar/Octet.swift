@@ -1,4 +1,4 @@
-/// Character classes of the grammar (RFC 9051 §9).
+/// Character classes of the grammar (RFC 9051 §9); what is not IMAP's own is in `ASCII`.
 enum Octet {
     /// ATOM-CHAR: printable ASCII but for `( ) { SP % * " \ ]`.
     @inline(__always)
@@ -21,13 +21,4 @@ enum Octet {
     /// list-char: ASTRING-CHAR or a wildcard.
     @inline(__always)
     static func isList(_ octet: UInt8) -> Bool { octet == 0x25 || octet == 0x2A || isAString(octet) }
-
-    @inline(__always)
-    static func isDigit(_ octet: UInt8) -> Bool { octet &- 0x30 < 10 }
-
-    @inline(__always)
-    static func lowercased(_ octet: UInt8) -> UInt8 { octet &- 0x41 < 26 ? octet | 0x20 : octet }
-
-    @inline(__always)
-    static func uppercased(_ octet: UInt8) -> UInt8 { octet &- 0x61 < 26 ? octet & 0xDF : octet }
 }

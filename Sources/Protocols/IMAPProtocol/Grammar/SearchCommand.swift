@@ -65,11 +65,3 @@ public indirect enum SearchKey: Sendable, Equatable {
     /// Two or more, all of which match.
     case and([SearchKey])
 }
-
-/// A day without time or zone, as SEARCH's dates are (RFC 9051 §6.4.4).
-public struct CalendarDay: Sendable, Hashable, Comparable {
-    /// Days since 1970-01-01.
-    public var number: Int64
-    public init(number: Int64) { self.number = number }
-    public static func < (left: CalendarDay, right: CalendarDay) -> Bool { left.number < right.number }
-}

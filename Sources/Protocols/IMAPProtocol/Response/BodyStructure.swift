@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// BODYSTRUCTURE in wire form, read just far enough to take its extension data off (RFC 9051 §7.5.2).
 ///
 /// BODY is BODYSTRUCTURE without what follows the size (lines, for text and message/rfc822) of a part and the subtype of a
@@ -116,7 +118,7 @@ enum BodyStructure {
         private mutating func skipLiteral() -> Bool {
             index += 1
             var count = 0
-            while Octet.isDigit(peek()) {
+            while ASCII.isDigit(peek()) {
                 guard count < 1 << 40 else { return false }
                 count = count * 10 + Int(peek() &- 0x30)
                 index += 1
@@ -134,7 +136,7 @@ enum BodyStructure {
             let text = bytes[range]
             let bare = text.first == 0x22 ? text.dropFirst().dropLast() : text
             let expected = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-            return bare.count == expected.count && zip(bare, expected).allSatisfy { Octet.uppercased($0) == $1 }
+            return bare.count == expected.count && zip(bare, expected).allSatisfy { ASCII.uppercased($0) == $1 }
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import MartletBytes
 public import MartletCore
 
 /// FETCH (RFC 9051 §7.5.2), piece by piece: `beginFetch`, any of the items, `endFetch`.
@@ -179,7 +180,7 @@ extension ResponseWriter {
     private mutating func headerNames(_ names: [String]) {
         for (index, name) in names.enumerated() {
             if index > 0 { bytes.append(0x20) }
-            if !name.isEmpty, name.utf8.allSatisfy(Octet.isAtom), !ASCIICase.equal(name, "NIL") {
+            if !name.isEmpty, name.utf8.allSatisfy(Octet.isAtom), !ASCII.equalsIgnoringCase(name.utf8, "NIL".utf8) {
                 ascii(name)
             } else {
                 string(name.utf8)

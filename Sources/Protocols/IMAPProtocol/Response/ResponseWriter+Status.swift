@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// OK, NO and BAD (RFC 9051 §7.1).
 public enum ResponseStatus: Sendable, Equatable {
     case ok
@@ -68,7 +70,7 @@ extension ResponseWriter {
     public mutating func continuation(challenge: [UInt8]) {
         bytes.append(0x2B)
         bytes.append(0x20)
-        StrictBase64.encode(challenge, into: &bytes)
+        bytes.append(contentsOf: Base64.encode(challenge))
         crlf()
     }
 

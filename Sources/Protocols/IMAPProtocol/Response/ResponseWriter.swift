@@ -1,3 +1,5 @@
+internal import MartletBytes
+
 /// Writes responses into one buffer that is used again and again: no strings are put together on the way (RFC 9051 §7).
 ///
 /// The shell writes any number of responses, sends `bytes` and calls `removeAll`. Every function writes whole responses with
@@ -32,6 +34,9 @@ public struct ResponseWriter: Sendable {
 
     // MARK: Pieces
 
+    /// Octets of the longest quoted string: clients have small limits for lines, and none for literals.
+    private static let maximumQuotedLength = 1_024
+
     @inline(__always)
     mutating func text(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -45,23 +50,7 @@ public struct ResponseWriter: Sendable {
 
     mutating func number(_ value: UInt32) { number(UInt64(value)) }
 
-    mutating func number(_ value: UInt64) {
-        if value < 10 {
-            bytes.append(UInt8(truncatingIfNeeded: value) &+ 0x30)
-            return
-        }
-        // 20 digits at most, written from the end.
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = value
-            var index = 20
-            repeat {
-                index -= 1
-                digits[index] = UInt8(truncatingIfNeeded: rest % 10) &+ 0x30
-                rest /= 10
-            } while rest != 0
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(digits)[index..<20]))
-        }
-    }
+    mutating func number(_ value: UInt64) { ASCII.appendDecimal(value, to: &bytes) }
 
     /// A set of ascending numbers in its shortest form: `1:3,5,7:9`.
     public mutating func numberSet(_ numbers: [UInt32]) {
@@ -81,7 +70,7 @@ public struct ResponseWriter: Sendable {
 
     /// string: quoted when it can be, else a literal (RFC 9051 §4.3).
     public mutating func string(_ content: UnsafeRawBufferPointer) {
-        guard content.count <= 1_024, canQuote(content) else {
+        guard content.count <= ResponseWriter.maximumQuotedLength, canQuote(content) else {
             literalHead(length: content.count, isBinary: false)
             body(content)
             return
@@ -131,7 +120,7 @@ public struct ResponseWriter: Sendable {
     /// A mailbox's name as astring: an atom when it can be one, else quoted.
     public mutating func mailbox(_ name: String) {
         let isPlain = name.utf8.allSatisfy { Octet.isAtom($0) && $0 != 0x26 }
-        if isPlain, !name.isEmpty, !ASCIICase.equal(name, "NIL") {
+        if isPlain, !name.isEmpty, !ASCII.equalsIgnoringCase(name.utf8, "NIL".utf8) {
             ascii(name)
             return
         }

@@ -1,10 +1,5 @@
+internal import MartletBytes
 @_spi(_Unicode) internal import Swift
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// Text in the form that is compared: UTF-8, NFC, small letters by Unicode's simple mapping. Two texts that differ in case
 /// only have the same form (RFC 9051 §6.4.4 asks for i;unicode-casemap or like it; RFC 5051).
@@ -18,8 +13,10 @@ public struct FoldedText: Sendable, Equatable {
 
     public var isEmpty: Bool { octets.isEmpty }
 
-    /// Whether `needle` stands somewhere in it; the empty one does in every text.
-    public func contains(_ needle: FoldedText) -> Bool { FoldedText.contains(octets, needle.octets) }
+    /// Whether `needle` stands somewhere in it; the empty one does in every text. O(n) whatever the texts are.
+    public func contains(_ needle: FoldedText) -> Bool {
+        octets.withUnsafeBytes { $0.firstIndex(of: needle.octets) != nil }
+    }
 
     /// Folds `text` only as far as the search needs: nothing is copied when it is ASCII.
     public static func text(_ text: String, contains needle: FoldedText) -> Bool {
@@ -27,30 +24,12 @@ public struct FoldedText: Sendable, Equatable {
         return FoldedText(text).contains(needle)
     }
 
-    private static func contains(_ haystack: [UInt8], _ needle: [UInt8]) -> Bool {
-        if needle.isEmpty { return true }
-        guard haystack.count >= needle.count else { return false }
-        return haystack.withUnsafeBytes { hay in
-            needle.withUnsafeBytes { part in
-                guard let base = hay.baseAddress, let start = part.baseAddress else { return false }
-                let first = Int32(part[0])
-                let last = hay.count - part.count
-                var offset = 0
-                while offset <= last, let hit = memchr(base + offset, first, last - offset + 1) {
-                    if memcmp(hit, start, part.count) == 0 { return true }
-                    offset = base.distance(to: UnsafeRawPointer(hit)) + 1
-                }
-                return false
-            }
-        }
-    }
-
     private static func fold(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var folded = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
             count = 0
             for octet in bytes {
                 guard octet < 0x80 else { break }
-                buffer[count] = Octet.lowercased(octet)
+                buffer[count] = ASCII.lowercased(octet)
                 count += 1
             }
         }
@@ -79,7 +58,7 @@ public struct FoldedText: Sendable, Equatable {
         let value = scalar.value
         switch value {
         case 0..<0x80:
-            folded.append(Octet.lowercased(UInt8(truncatingIfNeeded: value)))
+            folded.append(ASCII.lowercased(UInt8(truncatingIfNeeded: value)))
         case 0xC0..<0xDF where value != 0xD7, 0x391..<0x3AA, 0x410..<0x430:
             encode(value + 0x20, to: &folded)
         case 0x400..<0x410:

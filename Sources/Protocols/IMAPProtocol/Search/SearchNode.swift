@@ -1,3 +1,4 @@
+internal import MartletBytes
 internal import MartletCore
 
 extension SearchProgram {
@@ -115,7 +116,9 @@ extension SearchProgram.Node {
     }
 
     private static func bit(_ name: String, _ context: SearchProgram.Context) -> UInt64? {
-        guard let index = context.keywords.firstIndex(where: { ASCIICase.equal($0, name) }), index < 59 else {
+        guard let index = context.keywords.firstIndex(where: { ASCII.equalsIgnoringCase($0.utf8, name.utf8) }),
+            index < 59
+        else {
             return nil
         }
         return 1 << UInt64(5 + index)
@@ -125,7 +128,7 @@ extension SearchProgram.Node {
     /// stand in a header twice, and the summary has the first one only.
     private static func header(_ name: String, _ value: String) -> Self {
         let text = FoldedText(value)
-        if !value.isEmpty, ASCIICase.equal(name, SearchProgram.SummaryField.messageID.rawValue) {
+        if !value.isEmpty, ASCII.equalsIgnoringCase(name.utf8, SearchProgram.SummaryField.messageID.rawValue.utf8) {
             return .summary(.messageID, text)
         }
         return .header(name: name, text)
@@ -159,7 +162,8 @@ extension SearchProgram.Node {
             // What the summary has need not be read. That a field is there it does not say.
             let field =
                 needle.isEmpty
-                ? nil : SearchProgram.SummaryField.allCases.first { ASCIICase.equal($0.rawValue, name) }
+                ? nil
+                : SearchProgram.SummaryField.allCases.first { ASCII.equalsIgnoringCase($0.rawValue.utf8, name.utf8) }
             if let field, let summary = facts.summary, FoldedText.text(summary.text(of: field), contains: needle) {
                 return .match
             }
@@ -228,7 +232,9 @@ extension SearchProgram.Node {
 extension HeaderFacts {
     /// Whether `needle` stands in a field of this name.
     func has(_ name: String, _ needle: FoldedText) -> Bool {
-        fields.contains { ASCIICase.equal($0.name, name) && FoldedText.text($0.value, contains: needle) }
+        fields.contains {
+            ASCII.equalsIgnoringCase($0.name.utf8, name.utf8) && FoldedText.text($0.value, contains: needle)
+        }
     }
 }
 

@@ -14,7 +14,7 @@ public struct HeaderField: Sendable, Hashable {
 ///
 /// LF alone ends a line too: such messages are stored by APPEND. Stops at the empty line, at the end of `range`, or at a limit.
 public struct HeaderFields: Sequence, IteratorProtocol {
-    @usableFromInline let bytes: UnsafeRawBufferPointer
+    private let bytes: UnsafeRawBufferPointer
     /// Where the next field begins; after the last one, where the empty line stands or the walk gave up.
     private(set) var position: Int
     private let end: Int
@@ -68,6 +68,7 @@ public struct HeaderFields: Sequence, IteratorProtocol {
     /// The value with its folding undone and spaces at both ends removed (RFC 5322 §2.2.3).
     public func unfolded(_ field: HeaderField) -> [UInt8] { Self.unfold(bytes, field.value) }
 
+    /// The octets of `range` with folding undone and spaces at both ends removed.
     public static func unfold(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> [UInt8] {
         var low = range.lowerBound
         var high = range.upperBound

@@ -2,7 +2,7 @@ internal import MartletBytes
 public import MartletCore
 
 /// The date of a message (RFC 5322 §3.3, obsolete zones and years of §4.3).
-public struct MailDate: Sendable, Hashable {
+public struct MailDate: Sendable, Hashable, CustomStringConvertible {
     public var instant: Instant
     /// Minutes east of UTC; 0 for `-0000` and unknown zones.
     public var zoneMinutes: Int
@@ -73,7 +73,7 @@ public struct MailDate: Sendable, Hashable {
         return (Int(hour), Int(minute), Int(min(second, 59)))
     }
 
-    /// `Tue, 24 Nov 2026 11:41:21 +0000`
+    /// The form for a field: `Tue, 24 Nov 2026 11:41:21 +0000`.
     public var description: String {
         let (year, month, day, hour, minute, second) = (instant + .seconds(60 * zoneMinutes)).utc
         let dayNumber = ((instant + .seconds(60 * zoneMinutes)).seconds / 86_400 + 3) % 7

@@ -1,4 +1,3 @@
-internal import MartletBytes
 /// The MIME tree of a message as places in its bytes (RFC 2045, 2046): nothing is copied but the few words of Content fields.
 ///
 /// Every message has one, however broken: what cannot be understood is a leaf of text/plain (RFC 2045 §5.2).

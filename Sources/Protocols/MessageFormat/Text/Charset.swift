@@ -1,7 +1,9 @@
 internal import CIconv
 internal import MartletBytes
 
-/// Charset conversion to and from UTF-8 by iconv, with the names that mail uses and iconv does not know (SWIFT.md's list).
+/// Charset conversion to and from UTF-8 by iconv, with the names that mail uses and iconv does not know.
+///
+/// The first use of a charset has libc load a table from its own directory: the one thing here that is not computed.
 public enum Charset {
     /// Octets of a charset's name that are looked at.
     static let maximumNameLength = 64

@@ -8,7 +8,7 @@ public enum SMTPCommand: Sendable, Hashable {
     case lhlo(String)
     case mail(ReversePath, MailParameters)
     /// `isEightBit`: the path was not ASCII as written, domain included (RFC 6531 §3.3).
-    case rcpt(ForwardPath, isEightBit: Bool)
+    case rcpt(ForwardPath, RecipientParameters, isEightBit: Bool)
     case data
     case bdat(size: Int, isLast: Bool)
     case rset
@@ -50,7 +50,7 @@ public enum ForwardPath: Sendable, Hashable {
     }
 }
 
-/// Parameters of MAIL that are announced.
+/// Parameters of MAIL: SIZE (RFC 1870), BODY (RFC 6152, RFC 3030) and SMTPUTF8 (RFC 6531).
 public struct MailParameters: Sendable, Hashable {
     public enum Body: String, Sendable, Hashable {
         case sevenBit = "7BIT"
@@ -62,6 +62,10 @@ public struct MailParameters: Sendable, Hashable {
     public var size: Int?
     public var body = Body.sevenBit
     public var usesSMTPUTF8 = false
+    /// ENVID (RFC 3461 §4.4), decoded from xtext.
+    public var envelopeID: String?
+    /// RET (RFC 3461 §4.3).
+    public var returnContent: ReturnContent?
 
     public init(size: Int? = nil, body: Body = .sevenBit, usesSMTPUTF8: Bool = false) {
         self.size = size
@@ -70,11 +74,24 @@ public struct MailParameters: Sendable, Hashable {
     }
 }
 
+/// Parameters of RCPT that are announced (RFC 3461 §4.1, §4.2).
+public struct RecipientParameters: Sendable, Hashable {
+    /// nil when nothing was said.
+    public var notify: NotifyConditions?
+    /// ORCPT, decoded: `rfc822;user@example.test`.
+    public var originalRecipient: String?
+    public init(notify: NotifyConditions? = nil, originalRecipient: String? = nil) {
+        self.notify = notify
+        self.originalRecipient = originalRecipient
+    }
+}
+
 /// Why a command line was not understood, with the reply that it gets.
 public struct SMTPSyntaxError: Error, Sendable, Hashable {
     public var reply: SMTPReply
-    /// The peer speaks another protocol: what follows is no command of ours.
-    public var isOtherProtocol = false
+    /// What follows cannot be told from commands: the body of another protocol's request, or the octets of a BDAT whose size
+    /// was not understood (RFC 3030 §2). Ends the session.
+    public var losesFraming = false
     /// What MAIL or RCPT named, as written between its brackets, or behind the command where there are none; nil for others.
     public var path: Path?
 
@@ -85,5 +102,6 @@ public struct SMTPSyntaxError: Error, Sendable, Hashable {
 
     init(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) { reply = SMTPReply(code, enhanced, text) }
 
+    /// 501 5.5.4.
     static func arguments(_ text: String) -> SMTPSyntaxError { SMTPSyntaxError(501, EnhancedStatus(5, 5, 4), text) }
 }

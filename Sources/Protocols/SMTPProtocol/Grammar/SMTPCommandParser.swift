@@ -1,12 +1,14 @@
 internal import MartletBytes
 internal import MartletCore
 
-/// Reads one command line, without its CRLF (RFC 5321 §4.1.1, RFC 1870, 3030, 4954, 6152, 6531).
+/// Reads one command line, without its CRLF (RFC 5321 §4.1.1, RFC 1870, 3030, 3461, 4954, 6152, 6531).
 public struct SMTPCommandParser: Sendable {
     private let limits: SMTPLimits
 
     public init(limits: SMTPLimits) { self.limits = limits }
 
+    /// - Parameter line: one line without its CRLF; at most `SMTPLimits` long, which the session sees to.
+    /// - Throws: the reply that the line gets.
     public func parse(_ line: some Collection<UInt8>) throws(SMTPSyntaxError) -> SMTPCommand {
         let line = Array(line)
         let verbEnd = line.firstIndex(of: ASCII.space) ?? line.count
@@ -42,7 +44,7 @@ public struct SMTPCommandParser: Sendable {
         case "GET", "POST", "PUT", "CONNECT", "OPTIONS":
             // A browser that was made to talk to us: its body must not be read as commands.
             var error = SMTPSyntaxError(500, EnhancedStatus(5, 5, 1), "This is a mail server")
-            error.isOtherProtocol = true
+            error.losesFraming = true
             throw error
         default: throw SMTPSyntaxError(500, EnhancedStatus(5, 5, 1), "Command not recognized")
         }
@@ -82,6 +84,8 @@ public struct SMTPCommandParser: Sendable {
             case "SMTPUTF8":
                 guard value == nil else { throw .arguments("SMTPUTF8 takes no value") }
                 parameters.usesSMTPUTF8 = true
+            case "RET": parameters.returnContent = try NotificationParameters.returnContent(value)
+            case "ENVID": parameters.envelopeID = try NotificationParameters.envelopeID(value)
             case "AUTH":
                 // RFC 4954 §5: taken from anybody, trusted from nobody.
                 guard let value, !value.isEmpty else { throw .arguments("AUTH wants an address or <>") }
@@ -95,14 +99,22 @@ public struct SMTPCommandParser: Sendable {
 
     private func recipient(_ rest: ArraySlice<UInt8>) throws(SMTPSyntaxError) -> SMTPCommand {
         let (path, tail) = try path(rest, keyword: "to:")
-        for (name, _) in try parameters(tail) {
-            throw SMTPSyntaxError(555, EnhancedStatus(5, 5, 4), "Parameter \(name) is not known here")
+        var parameters = RecipientParameters()
+        for (name, value) in try self.parameters(tail) {
+            switch name {
+            case "NOTIFY": parameters.notify = try NotificationParameters.notify(value)
+            case "ORCPT": parameters.originalRecipient = try NotificationParameters.originalRecipient(value)
+            default: throw SMTPSyntaxError(555, EnhancedStatus(5, 5, 4), "Parameter \(name) is not known here")
+            }
         }
-        if ASCII.equalsIgnoringCase(path, Array("postmaster".utf8)) { return .rcpt(.postmaster, isEightBit: false) }
+        if ASCII.equalsIgnoringCase(path, Array("postmaster".utf8)) {
+            return .rcpt(.postmaster, parameters, isEightBit: false)
+        }
         guard !path.isEmpty else { throw SMTPSyntaxError(501, EnhancedStatus(5, 1, 3), "A recipient cannot be empty") }
         // Whether 8-bit may stand here is for the session, which knows what MAIL said.
         return .rcpt(
-            .address(try address(path, usesSMTPUTF8: true, isSender: false)), isEightBit: path.contains { $0 >= 0x80 })
+            .address(try address(path, usesSMTPUTF8: true, isSender: false)), parameters,
+            isEightBit: path.contains { $0 >= 0x80 })
     }
 
     private func address(
@@ -175,18 +187,18 @@ public struct SMTPCommandParser: Sendable {
         return list
     }
 
+    /// `octets [LAST]` (RFC 3030 §2). Behind what is not understood octets of a message follow that would be read as commands.
     private func chunk(_ rest: ArraySlice<UInt8>) throws(SMTPSyntaxError) -> SMTPCommand {
         let words = rest.split(separator: ASCII.space)
-        guard words.count == 1 || words.count == 2, words[0].count <= 19,
-            let size = ASCII.number(words[0], limit: UInt64(Int.max))
+        let isLast = words.count == 2
+        guard isLast || words.count == 1, let size = ASCII.number(words[0], limit: UInt64(Int.max)),
+            !isLast || ASCII.equalsIgnoringCase(words[1], Array("last".utf8))
         else {
-            throw .arguments("Say BDAT octets, or BDAT octets LAST")
+            var error = SMTPSyntaxError.arguments("Say BDAT octets, or BDAT octets LAST")
+            error.losesFraming = true
+            throw error
         }
-        guard words.count == 2 else { return .bdat(size: Int(size), isLast: false) }
-        guard ASCII.equalsIgnoringCase(words[1], Array("last".utf8)) else {
-            throw .arguments("Say BDAT octets, or BDAT octets LAST")
-        }
-        return .bdat(size: Int(size), isLast: true)
+        return .bdat(size: Int(size), isLast: isLast)
     }
 
     private func authentication(_ rest: ArraySlice<UInt8>) throws(SMTPSyntaxError) -> SMTPCommand {

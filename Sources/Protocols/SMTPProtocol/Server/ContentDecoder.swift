@@ -87,12 +87,9 @@ struct ContentDecoder {
         return (index, false)
     }
 
-    /// Ends a message of BDAT: a CR that waits for its LF is bare.
-    mutating func finish(into output: inout [UInt8]) {
-        guard endsWithCR else { return }
-        endsWithCR = false
-        output.append(ASCII.carriageReturn)
-        note(.bareCarriageReturn)
+    /// Ends a message of BDAT: a CR that waits for its LF is bare, and the message refused.
+    mutating func finish() {
+        if endsWithCR { note(.bareCarriageReturn) }
     }
 
     private mutating func note(_ found: Violation) {

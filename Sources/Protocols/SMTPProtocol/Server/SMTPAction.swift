@@ -2,7 +2,7 @@ public import MartletCore
 
 /// What the driver does next. Values only: no promise, no channel.
 public enum SMTPAction: Sendable, Hashable {
-    /// All input is used up: read more.
+    /// All input is used up, or a decision is awaited: read more, or decide.
     case needMore
     case reply(SMTPReply)
     /// Send, then close.
@@ -20,7 +20,7 @@ public enum SMTPAction: Sendable, Hashable {
     /// Decide on the sender, then call `senderDecided`.
     case sender(ReversePath, MailParameters)
     /// Decide on the recipient, then call `recipientDecided`.
-    case recipient(ForwardPath)
+    case recipient(ForwardPath, RecipientParameters)
     /// A message begins: open the spool.
     case beginMessage
     /// Bytes of the message. Dots are out.

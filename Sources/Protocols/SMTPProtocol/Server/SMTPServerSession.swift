@@ -48,10 +48,12 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     }
 
     public let role: Role
+    /// Our own name, as the greeting and EHLO tell it.
     public let hostname: String
     public let limits: SMTPLimits
     /// Mechanisms that AUTH offers; set anew by `tlsEstablished`.
     public private(set) var mechanisms: [String]
+    /// Whether STARTTLS is offered; not once TLS is on.
     public private(set) var canStartTLS: Bool
     public private(set) var isAuthenticated = false
     /// What HELO, EHLO or LHLO said; nil before.
@@ -60,16 +62,17 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     public private(set) var usesExtensions = false
 
     private let parser: SMTPCommandParser
-    private var input: [UInt8] = []
-    private var position = 0
+    var input: [UInt8] = []
+    /// Octets of `input` that are used up.
+    var position = 0
     private var isSkippingLine = false
     private var skippedBytes = 0
     /// The limit that the line went over.
     private var skippedLimit = 0
-    private var phase = Phase.command
-    private var transaction: Transaction?
+    var phase = Phase.command
+    var transaction: Transaction?
     private var transactions = 0
-    private var errors = 0
+    var errors = 0
     private var refusedRecipients = 0
     private var excessRecipients = 0
     private var idleCommands = 0
@@ -96,6 +99,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
 
     // MARK: Events
 
+    /// Takes what the peer sent, in pieces of any size. After the end of the session it is thrown away.
     public mutating func receive(_ bytes: UnsafeRawBufferPointer) {
         guard phase != .closed else { return }
         if position == input.count {
@@ -132,6 +136,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         phase = .command
     }
 
+    /// `reply` is positive when the recipient is taken.
     public mutating func recipientDecided(_ reply: SMTPReply) {
         precondition(phase == .waiting(.recipient), "recipientDecided answers .recipient")
         if reply.isPositive { transaction?.acceptedRecipients += 1 } else { refusedRecipients += 1 }
@@ -158,6 +163,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         return SMTPReply(334, nil, String(decoding: Base64.encode(challenge), as: UTF8.self))
     }
 
+    /// `reply` is positive when the client is logged in.
     public mutating func authenticationEnded(_ reply: SMTPReply) {
         precondition(phase == .waiting(.authentication), "authenticationEnded answers .authenticate")
         isAuthenticated = reply.isPositive
@@ -170,8 +176,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     /// The next thing to do.
     public mutating func next() -> SMTPAction {
         switch phase {
-        case .closed: return .needMore
-        case .waiting: return .needMore
+        case .closed, .waiting: return .needMore
         case .command:
             guard errors <= limits.maximumErrors else {
                 return close(SMTPReply(421, EnhancedStatus(4, 7, 0), "Too many errors"))
@@ -194,14 +199,14 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         }
     }
 
-    private mutating func close(_ reply: SMTPReply) -> SMTPAction {
+    mutating func close(_ reply: SMTPReply) -> SMTPAction {
         phase = .closed
         input = []
         position = 0
         return .replyAndClose(reply)
     }
 
-    private mutating func refuse(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) -> SMTPAction {
+    mutating func refuse(_ code: UInt16, _ enhanced: EnhancedStatus, _ text: String) -> SMTPAction {
         errors += 1
         return .refuse(SMTPReply(code, enhanced, text))
     }
@@ -242,7 +247,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         do throws(SMTPSyntaxError) {
             return perform(try parser.parse(line))
         } catch {
-            if error.isOtherProtocol { return close(error.reply) }
+            if error.losesFraming { return close(error.reply) }
             errors += 1
             let reason: EnvelopeRefusal.Reason =
                 error.reply == SMTPServerSession.needsSMTPUTF8 ? .needsSMTPUTF8 : .malformed
@@ -302,7 +307,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             }
         }
         switch command {
-        case .helo, .ehlo, .lhlo, .rset, .noop, .vrfy, .help: idleCommands += 1
+        case .helo, .ehlo, .lhlo, .rset, .noop, .vrfy, .help, .bdat(size: 0, isLast: false): idleCommands += 1
         case .mail, .rcpt, .data, .bdat, .expn, .quit, .startTLS, .auth: break
         }
         switch command {
@@ -316,13 +321,13 @@ public struct SMTPServerSession: ~Copyable, Sendable {
             guard role == .lmtp else { return refuse(500, EnhancedStatus(5, 5, 1), "This is SMTP: say EHLO") }
             return hello(name, extended: true)
         case .mail(let path, let parameters): return mail(path, parameters)
-        case .rcpt(let path, let isEightBit): return recipient(path, isEightBit: isEightBit)
+        case .rcpt(let path, let parameters, let isEightBit):
+            return recipient(path, parameters, isEightBit: isEightBit)
         case .data: return data()
         case .bdat(let size, let isLast): return beginChunk(size, isLast: isLast)
         case .rset:
             let hadContent = transaction?.hasChunks == true
             transaction = nil
-            // The reply first: the driver throws the spool away when the next transaction begins, too.
             return hadContent ? .abandonMessage : .reply(SMTPServerSession.ok)
         case .noop: return .reply(SMTPServerSession.ok)
         case .vrfy:
@@ -354,7 +359,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
     public var extensions: [String] {
         var list = [
             "PIPELINING", "SIZE \(limits.maximumMessageSize)", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME",
-            "ENHANCEDSTATUSCODES",
+            "ENHANCEDSTATUSCODES", "DSN",
             "LIMITS RCPTMAX=\(limits.maximumRecipients) MAILMAX=\(limits.maximumTransactions)",
         ]
         if canStartTLS { list.append("STARTTLS") }
@@ -397,7 +402,9 @@ public struct SMTPServerSession: ~Copyable, Sendable {
         return .sender(path, parameters)
     }
 
-    private mutating func recipient(_ path: ForwardPath, isEightBit: Bool) -> SMTPAction {
+    private mutating func recipient(
+        _ path: ForwardPath, _ parameters: RecipientParameters, isEightBit: Bool
+    ) -> SMTPAction {
         guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
         guard transaction.acceptedRecipients < limits.maximumRecipients else {
             // No error of the client's, which may well have sent a thousand RCPTs at once (RFC 5321 §4.5.3.1.10).
@@ -420,154 +427,7 @@ public struct SMTPServerSession: ~Copyable, Sendable {
                 EnvelopeRefusal(.needsSMTPUTF8, sender: transaction.reversePath.text, recipient: path.text))
         }
         phase = .waiting(.recipient)
-        return .recipient(path)
-    }
-
-    private mutating func data() -> SMTPAction {
-        guard let transaction else { return refuse(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
-        guard transaction.acceptedRecipients > 0 else {
-            // RFC 2033 §4.2: 503 in LMTP.
-            return refuse(role == .lmtp ? 503 : 554, EnhancedStatus(5, 5, 1), "No valid recipients")
-        }
-        guard transaction.parameters.body != .binaryMIME else {
-            return refuse(503, EnhancedStatus(5, 5, 1), "BODY=BINARYMIME goes with BDAT (RFC 3030 3)")
-        }
-        self.transaction?.decoder = ContentDecoder(usesDots: true, maximumLine: limits.maximumTextLine)
-        phase = .data
-        return .beginMessage
-    }
-
-    /// The reply to DATA, after `.beginMessage`; BDAT has none here.
-    public var dataReply: SMTPReply? {
-        phase == .data ? SMTPReply(354, nil, "End the message with CR LF . CR LF") : nil
-    }
-
-    private mutating func nextContent() -> SMTPAction {
-        guard position < input.count, var decoder = transaction?.decoder else { return .needMore }
-        var output: [UInt8] = []
-        output.reserveCapacity(input.count - position)
-        let start = position
-        let (end, isComplete) = input.withUnsafeBytes { decoder.decode($0, from: start, into: &output) }
-        position = end
-        transaction?.decoder = decoder
-        if isComplete {
-            if !output.isEmpty {
-                // The content first; the dot is found again when `next` is called with nothing left of it.
-                phase = .chunk(remaining: 0, isLast: true, refusal: nil)
-                return account(output)
-            }
-            return messageComplete()
-        }
-        return output.isEmpty ? .needMore : account(output)
-    }
-
-    /// Counts content; what is beyond the limit is thrown away.
-    private mutating func account(_ output: [UInt8]) -> SMTPAction {
-        let size = (transaction?.contentSize ?? 0) + output.count
-        transaction?.contentSize = size
-        guard size > limits.maximumMessageSize else { return .content(output) }
-        return size - limits.maximumMessageSize > limits.maximumDiscardedBytes ? closeEndless() : next()
-    }
-
-    private mutating func closeEndless() -> SMTPAction {
-        close(
-            SMTPReply(
-                552, EnhancedStatus(5, 3, 4),
-                "Message far too large: \(limits.maximumMessageSize) octets are the limit"))
-    }
-
-    private mutating func messageComplete() -> SMTPAction {
-        phase = .waiting(.message)
-        if (transaction?.contentSize ?? 0) > limits.maximumMessageSize {
-            return .refuseMessage(
-                SMTPReply(
-                    552, EnhancedStatus(5, 3, 4), "Message too large: \(limits.maximumMessageSize) octets are the limit"
-                ),
-                reason: .tooLarge(limit: limits.maximumMessageSize))
-        }
-        switch transaction?.decoder?.violation {
-        case nil: return .endMessage
-        case .bareCarriageReturn:
-            return .refuseMessage(
-                SMTPReply(
-                    550, EnhancedStatus(5, 6, 0), "The message has a bare CR; lines end in CR LF (RFC 5321 2.3.8)"),
-                reason: .bareCarriageReturn)
-        case .bareLineFeed:
-            return .refuseMessage(
-                SMTPReply(
-                    550, EnhancedStatus(5, 6, 0), "The message has a bare LF; lines end in CR LF (RFC 5321 2.3.8)"),
-                reason: .bareLineFeed)
-        case .nul:
-            return .refuseMessage(
-                SMTPReply(550, EnhancedStatus(5, 6, 0), "The message has a NUL; only BODY=BINARYMIME may (RFC 5322 4)"),
-                reason: .nul)
-        case .lineTooLong(let limit):
-            return .refuseMessage(
-                SMTPReply(554, EnhancedStatus(5, 6, 0), "The message has a line longer than \(limit) octets"),
-                reason: .lineTooLong(limit: limit))
-        }
-    }
-
-    private mutating func beginChunk(_ size: Int, isLast: Bool) -> SMTPAction {
-        // The octets follow whatever we say: they are read and thrown away when the command is refused (RFC 3030 §2).
-        guard let transaction else {
-            return discardChunk(size, SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first"))
-        }
-        guard transaction.acceptedRecipients > 0 else {
-            return discardChunk(
-                size, SMTPReply(role == .lmtp ? 503 : 554, EnhancedStatus(5, 5, 1), "No valid recipients"))
-        }
-        let isFirst = !transaction.hasChunks
-        self.transaction?.hasChunks = true
-        if isFirst, transaction.parameters.body != .binaryMIME {
-            self.transaction?.decoder = ContentDecoder(usesDots: false, maximumLine: limits.maximumTextLine)
-        }
-        phase = .chunk(remaining: size, isLast: isLast, refusal: nil)
-        return isFirst ? .beginMessage : next()
-    }
-
-    private mutating func discardChunk(_ size: Int, _ reply: SMTPReply) -> SMTPAction {
-        errors += 1
-        guard size <= limits.maximumDiscardedBytes else { return closeEndless() }
-        phase = .chunk(remaining: size, isLast: false, refusal: reply)
-        return next()
-    }
-
-    private mutating func nextChunk(_ remaining: Int, isLast: Bool, refusal: SMTPReply?) -> SMTPAction {
-        let available = min(remaining, input.count - position)
-        if remaining > 0, available == 0 { return .needMore }
-        let start = position
-        position += available
-        if remaining - available > 0 || available > 0 {
-            phase = .chunk(remaining: remaining - available, isLast: isLast, refusal: refusal)
-            guard refusal == nil else { return next() }
-            return account(decoded(start..<position))
-        }
-        // All octets of the chunk are here.
-        if let refusal {
-            phase = .command
-            return .refuse(refusal)
-        }
-        guard isLast else {
-            phase = .command
-            return .reply(SMTPReply(250, EnhancedStatus(2, 0, 0), "\(transaction?.contentSize ?? 0) octets so far"))
-        }
-        if transaction?.hasChunks == true {
-            var rest: [UInt8] = []
-            transaction?.decoder?.finish(into: &rest)
-        }
-        return messageComplete()
-    }
-
-    private mutating func decoded(_ range: Range<Int>) -> [UInt8] {
-        guard var decoder = transaction?.decoder else { return Array(input[range]) }
-        var output: [UInt8] = []
-        output.reserveCapacity(range.count)
-        input.withUnsafeBytes {
-            _ = decoder.decode(UnsafeRawBufferPointer(rebasing: $0[range]), from: 0, into: &output)
-        }
-        transaction?.decoder = decoder
-        return output
+        return .recipient(path, parameters)
     }
 
     private mutating func startTLS() -> SMTPAction {

@@ -131,7 +131,7 @@ public final class Authenticator: Sendable {
 
     func pair(login: String, account: Account?, peer: LoginPeer) -> LoginThrottle.Pair {
         LoginThrottle.Pair(
-            address: throttledAddress(peer.address),
+            address: PeerNetwork(peer.address),
             subject: account.map { .account($0.id) } ?? .nobody(String(login.lowercased().prefix(64))))
     }
 

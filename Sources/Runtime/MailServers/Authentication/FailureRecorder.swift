@@ -22,7 +22,7 @@ final class FailureRecorder: Sendable {
     private struct State {
         var windows: [LoginThrottle.Pair: Window] = [:]
         /// Records of this minute by address.
-        var byAddress: [String: Int] = [:]
+        var byAddress: [PeerNetwork: Int] = [:]
         var globalSince = Instant(microseconds: 0)
         var globalCount = 0
         var globalUnwritten = 0
@@ -43,11 +43,11 @@ final class FailureRecorder: Sendable {
         now: Instant
     ) -> LookupCode? {
         guard let records else { return nil }
-        let step = state.withLock { state -> (code: LookupCode, before: Int, isNew: Bool)? in
+        let step = state.withLock { state -> (code: LookupCode, before: Int, elsewhere: Int, isNew: Bool)? in
             if var window = state.windows[pair], window.since <= now, now - window.since < FailureRecorder.interval {
                 window.unwritten += 1
                 state.windows[pair] = window
-                return (window.code, 0, false)
+                return (window.code, 0, 0, false)
             }
             if now < state.globalSince || now - state.globalSince >= FailureRecorder.interval {
                 state.globalSince = now
@@ -63,31 +63,36 @@ final class FailureRecorder: Sendable {
             state.globalCount += 1
             state.byAddress[pair.address, default: 0] += 1
             if state.windows.count >= FailureRecorder.maximumWindows {
-                let old = state.windows.filter { now - $0.value.since >= FailureRecorder.interval }
+                let old = state.windows.filter {
+                    $0.key != pair && now - $0.value.since >= FailureRecorder.interval
+                }
                 for (key, window) in old {
                     state.globalUnwritten += window.unwritten
                     state.windows[key] = nil
                 }
             }
-            let before = (state.windows[pair]?.unwritten ?? 0) + state.globalUnwritten
+            let before = state.windows[pair]?.unwritten ?? 0
+            // Others' failures are told with the next record there is, as what they are.
+            let elsewhere = state.globalUnwritten
             state.globalUnwritten = 0
             let code = codes.next(at: now)
             if state.windows.count < FailureRecorder.maximumWindows || state.windows[pair] != nil {
                 state.windows[pair] = Window(since: now, unwritten: 0, code: code)
             }
-            return (code, before, true)
+            return (code, before, elsewhere, true)
         }
         guard let step else { return nil }
         guard step.isNew else { return step.code }
         let record = FailureRecorder.makeRecord(
-            step.code, failure, login: login, mechanism: mechanism, peer: peer, before: step.before, now: now)
+            step.code, failure, login: login, mechanism: mechanism, peer: peer, before: step.before,
+            elsewhere: step.elsewhere, now: now)
         Task { try? await records.write(record) }
         return step.code
     }
 
     private static func makeRecord(
         _ code: LookupCode, _ failure: LoginFailure, login: String, mechanism: String, peer: LoginPeer, before: Int,
-        now: Instant
+        elsewhere: Int, now: Instant
     ) -> Record {
         var evidence: [Decision.Evidence] = [
             .init("mechanism", String(mechanism.prefix(64))), .init("reason", failure.reason),
@@ -96,6 +101,9 @@ final class FailureRecorder: Sendable {
         let login: String? = login.isEmpty ? nil : String(login.prefix(320))
         if let login { evidence.insert(.init("login", login), at: 0) }
         if before > 0 { evidence.append(.init("earlier failures without a record", "\(before)")) }
+        if elsewhere > 0 {
+            evidence.append(.init("failures of other logins or addresses without a record", "\(elsewhere)"))
+        }
         let remedy =
             switch failure.kind {
             case .wrongCredentials:

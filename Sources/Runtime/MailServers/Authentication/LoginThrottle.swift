@@ -3,7 +3,7 @@ internal import MartletCore
 
 /// How long a login waits, from the failures before it. Pure: time is an argument.
 ///
-/// Three counters grow with each failure and are forgiven one failure a minute: of the address (an IPv6 /64 counts as one),
+/// Three counters grow with each failure and are forgiven one failure a minute: of the address (a `PeerNetwork`),
 /// of the account, and of the pair of both. Somebody who has logged in to the account from the address before is slowed by
 /// the pair's own failures only: others' guesses never lock the owner out. Nobody waits longer than the cap.
 struct LoginThrottle {
@@ -28,7 +28,7 @@ struct LoginThrottle {
     }
 
     struct Pair: Hashable, Sendable {
-        var address: String
+        var address: PeerNetwork
         var subject: Subject
     }
 
@@ -48,11 +48,11 @@ struct LoginThrottle {
 
     private var nextTicket: Ticket = 0
     /// Attempts under way, in the order of arrival.
-    private var addressesUnderWay: [String: [Ticket]] = [:]
+    private var addressesUnderWay: [PeerNetwork: [Ticket]] = [:]
     private var subjectsUnderWay: [Subject: [Ticket]] = [:]
     private var pairsUnderWay: [Pair: [Ticket]] = [:]
 
-    private var addresses: [String: Level] = [:]
+    private var addresses: [PeerNetwork: Level] = [:]
     private var subjects: [Subject: Level] = [:]
     private var pairs: [Pair: Level] = [:]
     private var known: [Pair: Instant] = [:]
@@ -141,16 +141,4 @@ struct LoginThrottle {
         let middle = table.values.map(age).sorted()[table.count / 2]
         table = table.filter { age($0.value) > middle }
     }
-}
-
-/// What counts as one address: an IPv4 address, an IPv6 /64 (what one customer has at least).
-func throttledAddress(_ text: String) -> String {
-    guard text.utf8.contains(UInt8(ascii: ":")) else { return text }
-    let halves = text.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
-    var groups = halves[0].split(separator: ":").map(String.init)
-    if halves.count == 2 {
-        let tail = halves[1].split(separator: ":").map(String.init)
-        groups += Array(repeating: "0", count: max(0, 8 - groups.count - tail.count)) + tail
-    }
-    return groups.prefix(4).joined(separator: ":") + "::/64"
 }

@@ -1,6 +1,7 @@
 internal import IMAPProtocol
 internal import MailStore
 internal import MartletCore
+internal import MessageSpool
 
 /// An APPEND whose messages are coming in (RFC 9051 §6.3.12, RFC 3502): nothing is stored before the last one is there.
 final class PendingAppend {
@@ -31,7 +32,7 @@ final class PendingAppend {
 
     func discard() {
         writer.discard()
-        for message in messages { MessageFiles.remove(message.content) }
+        for message in messages { message.content.removeFile() }
         messages = []
     }
 }
@@ -141,7 +142,13 @@ extension IMAPConnection {
         }
         do throws(StoreError) {
             let content = try append.writer.finish()
-            let summary = try await MessageFiles.summary(of: content)
+            // From here the spool file is ours, until the message stands in the list.
+            let summary: StoredSummary
+            do throws(StoreError) { summary = try await content.summary() } catch {
+                content.removeFile()
+                throw error
+            }
+            guard !isOver, case .appending = mode else { return content.removeFile() }
             let flags = append.announced.flags
             append.messages.append(
                 AppendedMessage(

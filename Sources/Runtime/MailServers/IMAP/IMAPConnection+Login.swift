@@ -6,12 +6,6 @@ internal import NetworkTransport
 
 // Capabilities, TLS and logins (RFC 9051 §6.1.1, §6.2).
 extension IMAPConnection {
-    var loginPeer: LoginPeer {
-        LoginPeer(
-            address: connection.peerAddress, isLoopback: connection.isLoopback, tls: connection.tls,
-            channelBinding: connection.channelBinding, service: connection.service)
-    }
-
     func startTLS(tag: String) {
         // They were not encrypted and must not be taken for what comes behind the handshake (RFC 9051 §11.1).
         guard !framer.hasUnusedBytes else {
@@ -28,14 +22,14 @@ extension IMAPConnection {
     }
 
     func login(user: String, password: Secret, tag: String) async {
-        switch await service.authenticator.login(user: user, password: password, peer: loginPeer) {
+        switch await service.authenticator.login(user: user, password: password, peer: LoginPeer(connection)) {
         case .success(let account): loggedIn(account, tag: tag)
         case .failure(let failure): loginFailed(failure, tag: tag)
         }
     }
 
     func authenticate(mechanism: String, initialResponse: Secret?, tag: String) async {
-        let exchange = service.authenticator.makeExchange(loginPeer)
+        let exchange = service.authenticator.makeExchange(LoginPeer(connection))
         settle(
             await exchange.start(mechanism: mechanism, initialResponse: initialResponse?.exposed), tag: tag, exchange)
     }

@@ -45,7 +45,10 @@ extension IMAPConnection {
             if isOver { return nil }
         }
         if !needSummary.isEmpty {
-            let (matched, open) = try await run.judgeBySummaries(needSummary)
+            let (matched, open) = try await run.judgeBySummaries(needSummary) {
+                !self.hasEnded.load(ordering: .relaxed)
+            }
+            if isOver { return nil }
             found += matched
             needMessage += open
         }

@@ -4,6 +4,7 @@ internal import MailStore
 internal import MartletCore
 public import NIOCore
 public import NetworkTransport
+internal import Synchronization
 
 /// One client: an actor on its connection's event loop (RFC 9051 §3).
 ///
@@ -38,7 +39,13 @@ public actor IMAPConnection: ConnectionSession {
     var lastStructure: CachedStructure?
 
     private(set) var isRunning = false
-    private(set) var isOver = false
+    private(set) var isOver = false {
+        didSet { if isOver { hasEnded.store(true, ordering: .relaxed) } }
+    }
+    /// `isOver` for work that goes on beside the event loop.
+    nonisolated let hasEnded = Atomic<Bool>(false)
+    /// The server ends: a BYE follows the answer that is under way.
+    private var isServerClosing = false
     /// A change was committed while work was under way in IDLE.
     var isWakePending = false
     private var badCommands = 0
@@ -105,8 +112,15 @@ public actor IMAPConnection: ConnectionSession {
 
     public func serverIsClosing() {
         guard !isOver else { return }
-        bye("The server is shutting down", code: .unavailable)
+        // In the middle of an answer a BYE would become content of a literal.
+        guard !isRunning else {
+            isServerClosing = true
+            return
+        }
+        sayServerCloses()
     }
+
+    private func sayServerCloses() { bye("The server is shutting down", code: .unavailable) }
 
     // MARK: Work
 
@@ -131,6 +145,10 @@ public actor IMAPConnection: ConnectionSession {
 
     func processInput() async {
         while !isOver {
+            if isServerClosing {
+                sayServerCloses()
+                break
+            }
             switch framer.next() {
             case .needMore:
                 return rest()

@@ -46,10 +46,7 @@ public final class IMAPService: Sendable {
     }
 
     /// Options of a listener with the protocol's own words for connections that are refused (RFC 9051 §7.1.5).
-    public func listenerOptions(
-        isImplicitTLS: Bool, limits: ConnectionGate.Limits,
-        refused: @escaping @Sendable (String, ConnectionGate.Refusal) -> Void = { _, _ in }
-    ) -> Listener.Options {
+    public func listenerOptions(isImplicitTLS: Bool, limits: ConnectionGate.Limits) -> Listener.Options {
         Listener.Options(
             service: isImplicitTLS ? "imaps" : "imap", usesImplicitTLS: isImplicitTLS, limits: limits,
             refusalGreeting: { refusal in
@@ -60,6 +57,6 @@ public final class IMAPService: Sendable {
                     case .closing: "* BYE [UNAVAILABLE] The server is shutting down\r\n"
                     }
                 return Array(text.utf8)
-            }, refused: refused)
+            })
     }
 }

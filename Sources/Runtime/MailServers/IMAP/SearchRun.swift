@@ -57,18 +57,21 @@ struct SearchRun: Sendable {
     }
 
     /// Judges `numbers`, ascending, by their summaries. What needs more than that is given back as `open`.
-    func judgeBySummaries(_ numbers: [Int]) async throws(StoreError) -> (matched: [Int], open: [Int]) {
+    /// - Parameter isWanted: asked before each batch, from any thread; when it says no, the result is not complete.
+    func judgeBySummaries(
+        _ numbers: [Int], while isWanted: @escaping @Sendable () -> Bool
+    ) async throws(StoreError) -> (matched: [Int], open: [Int]) {
         guard let first = numbers.first, let last = numbers.last else { return ([], []) }
         let state = Mutex(Judged())
         let body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool = { batch in
-            state.withLock { judge(batch, of: numbers, &$0) }
+            isWanted() && state.withLock { judge(batch, of: numbers, &$0) }
         }
         if numbers.count >= SearchRun.scanFrom, (last - first + 1) / numbers.count < 4 {
             try await store.scanSummaries(in: key, range: uid(first)...uid(last), body)
         } else {
             for start in stride(from: 0, to: numbers.count, by: SearchRun.summaryPiece) {
                 let piece = numbers[start..<min(start + SearchRun.summaryPiece, numbers.count)]
-                _ = body(try await store.summaries(in: key, uids: piece.map { uid($0) }))
+                guard body(try await store.summaries(in: key, uids: piece.map { uid($0) })) else { break }
             }
         }
         return state.withLock { ($0.matched, $0.open) }

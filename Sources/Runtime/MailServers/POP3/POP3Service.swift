@@ -5,7 +5,9 @@ public import NetworkTransport
 
 /// What can be set about POP3.
 public struct POP3ServerConfiguration: Sendable, Hashable {
-    /// RFC 1939 §3: 10 minutes at least. Also how long a peer that does not read is borne.
+    /// A connection that has not logged in by then is closed. Restarted by STLS.
+    public var loginTimeout = Duration.seconds(60)
+    /// How long a session may go without a whole command. RFC 1939 §3: 10 minutes at least. Also how long a peer that does not read is borne.
     public var idleTimeout = Duration.seconds(600)
     /// Octets of a message that are in memory at a time.
     public var pieceSize = 131_072

@@ -38,13 +38,12 @@ public actor POP3Session: ConnectionSession {
 
     public func opened() {
         machine = POP3ServerSession(POP3ServerSession.Options(connection, service.authenticator))
-        connection.setDeadline(after: service.configuration.idleTimeout)
+        connection.setDeadline(after: service.configuration.loginTimeout)
         connection.write(machine.greeting())
     }
 
     public func received(_ bytes: ByteBuffer) {
         guard !isOver else { return }
-        connection.setDeadline(after: service.configuration.idleTimeout)
         reader.append(bytes.readableBytesView)
         guard !isBusy else {
             if reader.count > service.configuration.maximumWaitingInput { connection.pauseReading() }
@@ -57,7 +56,7 @@ public actor POP3Session: ConnectionSession {
 
     public func tlsEstablished() {
         machine.tlsEstablished(POP3ServerSession.Options(connection, service.authenticator))
-        connection.setDeadline(after: service.configuration.idleTimeout)
+        connection.setDeadline(after: service.configuration.loginTimeout)
     }
 
     /// RFC 1939 §3: the connection is closed, nothing is removed and nothing is said.
@@ -85,14 +84,18 @@ public actor POP3Session: ConnectionSession {
         case action(POP3Action)
         /// The account has changed since it logged in: whether that ends the session.
         case confirmLogin
+        /// Much is written: the peer's turn.
+        case relieve
     }
 
     /// Carries out what needs no waiting, line by line. Returns what does, or nil when all lines are done.
     private func advance() -> Work? {
         while !isOver {
+            if connection.pendingBytes >= POP3Session.maximumPending { return .relieve }
             // Before each command: changes of the account take effect at once.
             if let account, reader.count > 0, !service.authenticator.isUnchanged(account) { return .confirmLogin }
             guard let line = reader.next() else { return nil }
+            restartIdleTime()
             let action: POP3Action
             switch line {
             case .line(let bytes): action = machine.received(bytes)
@@ -131,6 +134,7 @@ public actor POP3Session: ConnectionSession {
             switch waiting {
             case .action(let action): await perform(action)
             case .confirmLogin: await confirmLogin()
+            case .relieve: await relieve()
             }
             work = advance()
         }
@@ -234,6 +238,7 @@ public actor POP3Session: ConnectionSession {
             inbox = info.key
             ahead = POP3ReadAhead(index)
             self.account = account
+            restartIdleTime()
             service.logger.debug(
                 "logged in",
                 metadata: [
@@ -315,8 +320,13 @@ public actor POP3Session: ConnectionSession {
     /// Waits for the peer when much is written.
     private func relieve() async {
         guard connection.pendingBytes >= POP3Session.maximumPending else { return }
-        connection.setDeadline(after: service.configuration.idleTimeout)
+        restartIdleTime()
         await connection.drained()
+    }
+
+    /// Before the login its deadline stays; bytes that make no line move none.
+    private func restartIdleTime() {
+        if account != nil { connection.setDeadline(after: service.configuration.idleTimeout) }
     }
 
     /// Octets that are written before the session waits for the peer.
@@ -342,15 +352,6 @@ extension POP3ServerSession.Options {
             allowsPlaintext: authenticator.allowsPlaintext(isTLS: isTLS, isLoopback: connection.isLoopback),
             mechanisms: authenticator.mechanisms(isTLS: isTLS, isLoopback: connection.isLoopback),
             canStartTLS: connection.canStartTLS)
-    }
-}
-
-extension LoginPeer {
-    init(_ connection: Connection) {
-        self.init(
-            address: connection.peerAddress, isLoopback: connection.isLoopback, tls: connection.tls,
-            channelBinding: connection.channelBinding,
-            service: connection.service)
     }
 }
 

@@ -3,6 +3,7 @@ internal import MailStore
 internal import MartletBytes
 internal import MartletCore
 internal import MessageFormat
+internal import SMTPProtocol
 
 /// One message on its way in: its header is gathered and looked at, then header and body stream to the spool.
 ///
@@ -45,6 +46,22 @@ final class MessageIntake {
     private(set) var headerFlaw: HeaderFlaw?
     private(set) var headerExcess: HeaderExcess?
     private(set) var failure: StoreError?
+    private var hasEightBit = false
+    private var hasEightBitHeader = false
+
+    /// What another server has to take for the message to go there as it is.
+    struct Transport {
+        var body: QueuedMessage.Body
+        var hasEightBitHeader: Bool
+    }
+
+    /// - Parameter declared: BODY of MAIL; eight bits that were not declared are eight bits all the same.
+    func transport(declared: MailParameters) -> Transport {
+        let isBinary = declared.body == .binaryMIME
+        return Transport(
+            body: isBinary ? .binaryMIME : hasEightBit ? .eightBitMIME : .sevenBit,
+            hasEightBitHeader: hasEightBitHeader)
+    }
 
     init(
         spool: any SpoolWriter, maximumHeaderSize: Int, looks: Looks, trace: @escaping (HeaderScan) -> [UInt8]
@@ -75,15 +92,36 @@ final class MessageIntake {
     /// - Parameter end: where the body begins in what was gathered.
     private func headerEnded(at end: Int) {
         isHeaderComplete = true
+        guard beginsWithField else { return headerIsMissing() }
         guard end <= maximumHeaderSize else { return refuseHeader(.octets(limit: maximumHeaderSize)) }
         guard lines(before: end) <= MessageIntake.maximumHeaderLines else {
             return refuseHeader(.lines(limit: MessageIntake.maximumHeaderLines))
         }
         scan = HeaderScan.scan(header)
+        hasEightBitHeader = header[..<end].contains { $0 >= 0x80 }
         if looks.contains(.originators) { originators = Originators(header: header, end: end) }
         if looks.contains(.lines) { headerFlaw = flaw(before: end) }
         write(trace(scan))
         write(withoutReturnPaths(end))
+        header = []
+    }
+
+    /// Whether the first line is a field, or the empty line that ends a header without fields. Anything else, a folded line
+    /// above all, would become part of the trace that is put above it (RFC 5322 §2.2).
+    private var beginsWithField: Bool {
+        if header.starts(with: [ASCII.carriageReturn, ASCII.lineFeed]) { return true }
+        guard let colon = header.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
+        var end = colon
+        // Obsolete syntax has blanks before the colon (RFC 5322 §4.5).
+        while end > 0, ASCII.isSpaceOrTab(header[end - 1]) { end -= 1 }
+        return end > 0 && header[..<end].allSatisfy { $0 > 0x20 && $0 != 0x7F }
+    }
+
+    /// What came is all body: an empty line keeps it so below the trace.
+    private func headerIsMissing() {
+        write(trace(scan))
+        write([ASCII.carriageReturn, ASCII.lineFeed])
+        write(header)
         header = []
     }
 
@@ -138,6 +176,7 @@ final class MessageIntake {
 
     private func write(_ bytes: [UInt8]) {
         guard failure == nil else { return }
+        if !hasEightBit { hasEightBit = bytes.contains { $0 >= 0x80 } }
         failure = bytes.withUnsafeBytes { bytes -> StoreError? in
             do throws(StoreError) { try spool.append(bytes) } catch { return error }
             return nil

@@ -42,7 +42,7 @@ extension SMTPConnection {
         return Self.senderOK
     }
 
-    func decideRecipient(_ path: ForwardPath) -> SMTPReply {
+    func decideRecipient(_ path: ForwardPath, _ parameters: RecipientParameters) -> SMTPReply {
         guard var envelope else { return SMTPReply(503, EnhancedStatus(5, 5, 1), "MAIL comes first") }
         let address: EmailAddress
         switch path {
@@ -61,11 +61,21 @@ extension SMTPConnection {
         }
         let text = address.description
         let lookup = service.lookup
-        let resolution = RecipientResolver().resolve(address, in: lookup)
+        var resolution = RecipientResolver().resolve(address, in: lookup)
         let sender = envelope.reversePath
+        if let rewriting = service.configuration.outbound?.senderRewriting, SenderRewriting.isRewritten(address),
+            resolution.outcome == .unknownUser || address.domain == rewriting.domain
+        {
+            return decideReturn(address, rewriting, envelope)
+        }
         switch resolution.outcome {
         case .notLocal:
-            return refuseOutside(address, resolution.decision, sender: sender)
+            guard service.role == .submission, account != nil, service.configuration.outbound != nil else {
+                return refuseOutside(address, resolution.decision, sender: sender)
+            }
+            resolution.outside = [address]
+            resolution.decision.summary = "The address is another server's; the message goes there for a user of ours."
+            resolution.decision.outcome = .pass
         case .unknownUser:
             return refuse(
                 resolution.decision, SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(text)>: no such user here"),
@@ -77,17 +87,17 @@ extension SMTPConnection {
                 recipients: [text])
         case .found: break
         }
-        guard resolution.outside.isEmpty else {
+        guard resolution.outside.isEmpty || service.configuration.outbound != nil else {
             let decision = Decision(
                 check: "recipient", outcome: .refuse,
-                summary: "The alias leads to another server, and this release sends nothing out yet.",
+                summary: "The alias leads to another server, and this server sends nothing out.",
                 evidence: resolution.outside.prefix(5).map { .init("target", $0.description) },
-                remedy: "let the alias name local addresses only")
+                remedy: "let the alias name local addresses only, or set queue.enabled")
             return refuse(
-                decision, SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: forwarding is not yet possible here"),
+                decision, SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: nothing is sent to other servers here"),
                 sender: sender, recipients: [text])
         }
-        guard !resolution.targets.isEmpty else {
+        guard !resolution.targets.isEmpty || !resolution.outside.isEmpty else {
             return refuse(
                 Decision(
                     check: "recipient", outcome: .refuse,
@@ -97,12 +107,18 @@ extension SMTPConnection {
                 recipients: [text])
         }
         let size = envelope.parameters.size ?? 1
-        if let decision = quotaDecision(resolution.targets.map { ($0.account, $0.address, size) }) {
+        if resolution.outside.isEmpty,
+            let decision = quotaDecision(resolution.targets.map { ($0.account, $0.address, size) })
+        {
             return refuse(
                 decision, SMTPReply(452, EnhancedStatus(4, 2, 2), "<\(text)>: mailbox full"), sender: sender,
                 recipients: [text])
         }
-        envelope.recipients.append(Envelope.Recipient(text: text, targets: resolution.targets))
+        envelope.recipients.append(
+            DeliveryPlan.Recipient(
+                text: text, targets: resolution.targets, outside: resolution.outside,
+                forwarder: resolution.outcome == .notLocal ? nil : address, notify: parameters.notify,
+                originalRecipient: parameters.originalRecipient))
         envelope.decisions.append(resolution.decision)
         self.envelope = envelope
         return Self.recipientOK
@@ -127,7 +143,7 @@ extension SMTPConnection {
             recipients: [path.text])
     }
 
-    /// An address of another server: never relayed for strangers; for users not yet.
+    /// An address of another server: never relayed for strangers.
     private func refuseOutside(_ address: EmailAddress, _ found: Decision, sender: ReversePath) -> SMTPReply {
         let text = address.description
         guard service.role == .submission, account != nil else {
@@ -137,13 +153,32 @@ extension SMTPConnection {
         }
         let decision = Decision(
             check: "recipient", outcome: .refuse,
-            summary: "The address is another server's, and this release sends nothing out yet.",
-            evidence: [.init("recipient", text)], remedy: "wait for the release with the outbound queue")
+            summary: "The address is another server's, and this server sends nothing out.",
+            evidence: [.init("recipient", text)], remedy: "set queue.enabled")
         return refuse(
             decision,
-            SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: mail to other servers is not yet possible here"),
+            SMTPReply(550, EnhancedStatus(5, 7, 1), "<\(text)>: nothing is sent to other servers here"),
             sender: sender,
             recipients: [text])
+    }
+
+    /// A notice to a sender whose address we rewrote when we forwarded its mail.
+    private func decideReturn(
+        _ address: EmailAddress, _ rewriting: SenderRewriting, _ envelope: Envelope
+    ) -> SMTPReply {
+        var envelope = envelope
+        let text = address.description
+        let (decision, sender) = rewriting.decideRecipient(address, from: envelope.sender, at: service.clock.now())
+        guard let sender else {
+            return refuse(
+                decision, SMTPReply(550, EnhancedStatus(5, 1, 1), "<\(text)>: no such user here"),
+                sender: envelope.reversePath, recipients: [text])
+        }
+        envelope.recipients.append(
+            DeliveryPlan.Recipient(text: text, targets: [], outside: [sender], notify: []))
+        envelope.decisions.append(decision)
+        self.envelope = envelope
+        return Self.recipientOK
     }
 
     /// Refuses when none of the accounts has room for its copy. One that is gone is for the store to find.

@@ -4,10 +4,7 @@ internal import MartletCore
 /// AUTH (RFC 4954): the exchange belongs to `Authenticator`, the framing to the session.
 extension SMTPConnection {
     func authenticate(_ mechanism: String, _ response: [UInt8]?) async {
-        let exchange = service.authenticator.makeExchange(
-            LoginPeer(
-                address: connection.peerAddress, isLoopback: connection.isLoopback, tls: connection.tls,
-                channelBinding: connection.channelBinding, service: connection.service))
+        let exchange = service.authenticator.makeExchange(LoginPeer(connection))
         self.exchange = exchange
         settle(await exchange.start(mechanism: mechanism, initialResponse: response))
     }

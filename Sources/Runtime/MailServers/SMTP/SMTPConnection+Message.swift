@@ -2,6 +2,7 @@ internal import DeliveryPolicy
 internal import MailStore
 internal import MartletCore
 internal import MessageFormat
+internal import MessageSpool
 internal import Records
 internal import SMTPProtocol
 
@@ -18,7 +19,8 @@ extension SMTPConnection {
             intake.discard()
             return refuseHeader(excess, envelope, code)
         }
-        let plan = DeliveryPlan(envelope, deliveredTo: intake.scan.deliveredTo)
+        let plan = plan(envelope, deliveredTo: intake.scan.deliveredTo)
+        let transport = intake.transport(declared: envelope.parameters)
         let isLoginValid = await loginHolds()
         let content: SpooledMessage
         let summary: StoredSummary
@@ -38,7 +40,34 @@ extension SMTPConnection {
             content.removeFile()
             return fail(error, envelope, code)
         }
-        await deliver(content, summary, plan, envelope, code)
+        await deliver(content, summary, plan, transport, envelope, code)
+    }
+
+    private func plan(_ envelope: Envelope, deliveredTo: [String]) -> DeliveryPlan {
+        let now = service.clock.now()
+        let rewriting = service.configuration.outbound?.senderRewriting
+        return DeliveryPlan(envelope.recipients, sender: envelope.sender, deliveredTo: deliveredTo, now: now) {
+            sender in
+            guard let rewriting else { return sender }
+            return rewriting.forward(sender, at: now) { service.store.domain($0) != nil }.reversePath
+        }
+    }
+
+    /// The part of the message that goes to other servers.
+    private func outbound(
+        _ plan: DeliveryPlan, _ content: SpooledMessage, _ transport: MessageIntake.Transport, _ envelope: Envelope,
+        _ code: LookupCode, now: Instant
+    ) -> QueuedDelivery? {
+        guard !plan.outbound.isEmpty, let settings = service.configuration.outbound else { return nil }
+        let addresses = plan.outbound.map(\.address) + [envelope.sender].compactMap { $0 }
+        return QueuedDelivery(
+            message: QueuedMessage(
+                code: code, blob: content.blob, size: content.size, body: transport.body,
+                needsSMTPUTF8: transport.hasEightBitHeader || addresses.contains { $0.needsSMTPUTF8 },
+                envelopeID: envelope.parameters.envelopeID, returnContent: envelope.parameters.returnContent,
+                lane: account?.address.description ?? envelope.sender?.description ?? "<>", queuedAt: now,
+                expiresAt: now + settings.lifetime),
+            recipients: plan.outbound)
     }
 
     private func refuseHeader(_ excess: MessageIntake.HeaderExcess, _ envelope: Envelope, _ code: LookupCode) {
@@ -55,7 +84,8 @@ extension SMTPConnection {
     }
 
     private func deliver(
-        _ content: SpooledMessage, _ summary: StoredSummary, _ plan: DeliveryPlan, _ envelope: Envelope,
+        _ content: SpooledMessage, _ summary: StoredSummary, _ plan: DeliveryPlan,
+        _ transport: MessageIntake.Transport, _ envelope: Envelope,
         _ code: LookupCode
     ) async {
         let now = service.clock.now()
@@ -64,7 +94,9 @@ extension SMTPConnection {
             code: code, kind: .message, at: now, service: connection.service, peer: peer(),
             sender: envelope.reversePath.text,
             recipients: envelope.recipients.map(\.text), messageID: summary.messageID, size: content.size,
-            decisions: envelope.decisions, reply: "250 2.0.0 Ok: accepted as \(code)")
+            decisions: envelope.decisions,
+            reply: isLMTP ? "a reply for each recipient" : "250 2.0.0 Ok: accepted as \(code)")
+        let outbound = outbound(plan, content, transport, envelope, code, now: now)
         record.decisions += plan.looping.map { Self.loopDiscarded($0) }
         let undelivered = record.decisions
         record.decisions.append(Self.acceptance)
@@ -72,16 +104,19 @@ extension SMTPConnection {
         do throws(StoreError) {
             results = try await service.store.deliver(
                 AcceptedMessage(
-                    content: content, summary: summary, internalDate: now, recipients: plan.recipients, record: record,
+                    content: content, summary: summary, internalDate: now, recipients: plan.recipients,
+                    outbound: outbound, discarded: isLMTP ? 0 : plan.looping.count, record: record,
                     // A list with one full mailbox was taken for all its members at RCPT: no copy is left out after that. Where
                     // each copy has an answer of its own, the one that does not fit is refused.
                     enforcesQuota: isLMTP
-                        ? plan.answers.allSatisfy { $0.count <= 1 } : plan.recipients.count == 1))
+                        ? plan.answers.allSatisfy { $0.count <= 1 }
+                        : plan.recipients.count == 1 && plan.outbound.isEmpty))
         } catch {
             return fail(error, envelope, code)
         }
         let isDelivered = results.contains { if case .delivered = $0 { true } else { false } }
-        guard isDelivered else {
+        // A copy that a loop left out is accounted for, and with it the message.
+        guard isDelivered || outbound != nil || (!isLMTP && !plan.looping.isEmpty) else {
             // Nothing was committed, the record neither.
             let (decision, reply) = Self.undeliverable(results)
             guard isLMTP else {
@@ -98,8 +133,12 @@ extension SMTPConnection {
                 "accepted",
                 metadata: [
                     "code": "\(code)", "peer": "\(connection.peerAddress)", "size": "\(content.size)",
-                    "recipients": "\(plan.recipients.count)",
+                    "recipients": "\(plan.recipients.count)", "queued": "\(plan.outbound.count)",
                 ])
+        }
+        if let outbound {
+            service.configuration.outbound?.arrived(
+                Set(outbound.recipients.map { QueueLane(destination: $0.destination, lane: outbound.message.lane) }))
         }
         if isLMTP {
             answer(plan, results, envelope, code)
@@ -196,7 +235,7 @@ extension SMTPConnection {
                 SMTPReply(554, EnhancedStatus(5, 4, 6), "Too many hops: the message goes in circles")
             )
         }
-        guard plan.recipients.isEmpty, let address = plan.looping.first else { return nil }
+        guard plan.recipients.isEmpty, plan.outbound.isEmpty, let address = plan.looping.first else { return nil }
         return (
             Decision(
                 check: "loop", outcome: .refuse,
@@ -209,7 +248,7 @@ extension SMTPConnection {
 
     /// A message whose size MAIL did not tell, and which fits nowhere. LMTP answers for each recipient when it is stored.
     private func fullMailboxes(_ intake: MessageIntake, _ plan: DeliveryPlan) -> (Decision, SMTPReply)? {
-        guard service.role != .lmtp else { return nil }
+        guard service.role != .lmtp, plan.outbound.isEmpty else { return nil }
         let targets = plan.recipients.map {
             (account: $0.account, address: $0.final, size: intake.size + $0.prefix.count)
         }

@@ -150,8 +150,8 @@ public actor SMTPConnection: ConnectionSession {
                 let reply = decideSender(path, parameters)
                 session.senderDecided(reply)
                 send(reply)
-            case .recipient(let path):
-                let reply = decideRecipient(path)
+            case .recipient(let path, let parameters):
+                let reply = decideRecipient(path, parameters)
                 session.recipientDecided(reply)
                 send(reply)
             case .beginMessage:

@@ -1,3 +1,5 @@
+public import DeliveryPolicy
+public import MailStore
 public import SMTPProtocol
 
 /// What an operator may set of the SMTP, submission and LMTP services. All have defaults.
@@ -19,6 +21,22 @@ public struct SMTPServerConfiguration: Sendable {
     public var slowGrace = Duration.seconds(60)
     /// Octets of input that wait while a message is stored; then reading stops.
     public var readAheadBytes = 65_536
+    /// How mail leaves; nil: it does not, and addresses elsewhere are refused.
+    public var outbound: Outbound?
+
+    /// What the queue is told of messages for other servers.
+    public struct Outbound: Sendable {
+        /// After it a message that is still waiting comes back to its sender (RFC 5321 §4.5.4.1).
+        public var lifetime = Duration.seconds(5 * 86_400)
+        /// Rewrites senders of forwarded mail.
+        public var senderRewriting: SenderRewriting?
+        /// Told of work that was committed.
+        public var arrived: @Sendable (Set<QueueLane>) -> Void
+        public init(senderRewriting: SenderRewriting?, arrived: @escaping @Sendable (Set<QueueLane>) -> Void) {
+            self.senderRewriting = senderRewriting
+            self.arrived = arrived
+        }
+    }
 
     public init() {}
 }

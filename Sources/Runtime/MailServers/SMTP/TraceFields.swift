@@ -54,9 +54,4 @@ struct TraceFields {
             }
         return isLiteral ? clientName : "unknown"
     }
-
-    /// Lines that only this recipient's copy has.
-    static func deliveryPrefix(reversePath: ReversePath, final: EmailAddress) -> [UInt8] {
-        Array("Return-Path: <\(reversePath.text)>\r\nDelivered-To: \(final)\r\n".utf8)
-    }
 }

@@ -8,7 +8,17 @@ final class SegmentFiles: Sendable {
 
     let directory: String
     let layer: any FileLayer
-    private let files = Mutex<[Int64: any StoreFile]>([:])
+    private let files = Mutex(State())
+
+    fileprivate struct State: Sendable {
+        var open: [Int64: any StoreFile] = [:]
+        /// Files that no row names any more. Their numbers are never used again.
+        var retired: Set<Int64> = []
+        /// Of those, the ones that are still there, because somebody copies.
+        var leftOver: Set<Int64> = []
+        /// Who copies, and until when, should nothing be heard from him.
+        var holds: [Int64: ContinuousClock.Instant] = [:]
+    }
 
     init(directory: String, layer: any FileLayer) {
         self.directory = directory
@@ -18,29 +28,69 @@ final class SegmentFiles: Sendable {
     func path(_ segment: Int64) -> String { directory + "/" + SegmentFormat.fileName(segment) }
 
     func file(_ segment: Int64) throws(FileError) -> any StoreFile {
-        if let file = files.withLock({ $0[segment] }) { return file }
+        if let file = files.withLock({ $0.open[segment] }) { return file }
         let file = try layer.open(path(segment), create: false)
         register(file, segment)
         return file
     }
 
     func register(_ file: any StoreFile, _ segment: Int64) {
-        files.withLock { files in
-            if files.count >= SegmentFiles.maximumOpen, let some = files.keys.first { files[some] = nil }
-            files[segment] = file
+        files.withLock { state in
+            // A reader that opened the file before it was removed does not bring it back.
+            guard !state.retired.contains(segment) else { return }
+            if state.open.count >= SegmentFiles.maximumOpen, let some = state.open.keys.first { state.open[some] = nil }
+            state.open[segment] = file
         }
     }
 
-    func forget(_ segment: Int64) { files.withLock { $0[segment] = nil } }
+    // MARK: Removing
+
+    /// Removes a file that no row names any more: now, or when nobody copies. Who has it open can read it to the end.
+    func retire(_ segment: Int64) throws(FileError) {
+        files.withLock { state in
+            state.open[segment] = nil
+            state.retired.insert(segment)
+            state.leftOver.insert(segment)
+        }
+        try removeLeftOver()
+    }
+
+    /// Removes what was left because somebody copied, unless somebody does now.
+    func removeLeftOver() throws(FileError) {
+        let removable = files.withLock { state -> Set<Int64> in
+            guard !state.isHeld else { return [] }
+            defer { state.leftOver = [] }
+            return state.leftOver
+        }
+        for segment in removable { try layer.remove(path(segment)) }
+    }
+
+    /// Files stay until `release`, or until so much time has passed without another call.
+    func hold(_ holder: Int64, for patience: Duration) {
+        files.withLock { $0.holds[holder] = .now.advanced(by: patience) }
+    }
+
+    func release(_ holder: Int64) throws(FileError) {
+        files.withLock { $0.holds[holder] = nil }
+        try removeLeftOver()
+    }
+
+    /// Whether somebody copies.
+    var isHeld: Bool { files.withLock { $0.isHeld } }
+
+    // MARK: Reading
 
     /// Reads octets `range` of a blob, `range` lying within it. Only chunks whose checksum holds are given out.
-    /// - Parameter checksums: as returned before for this blob, so that the table is read once.
+    /// - Parameters:
+    ///   - opened: the file, when the caller has kept it open; it may have been removed since.
+    ///   - checksums: as returned before for this blob, so that the table is read once.
     func read(
-        _ range: Range<Int>, of blob: BlobID, at location: BlobLocation, checksums known: inout [UInt32]?
+        _ range: Range<Int>, of blob: BlobID, at location: BlobLocation, in opened: (any StoreFile)? = nil,
+        checksums known: inout [UInt32]?
     ) throws(StoreError) -> [UInt8] {
         guard !range.isEmpty else { return [] }
         do {
-            let file = try file(location.segment)
+            let file = try opened ?? file(location.segment)
             let preface = SegmentFormat.prefaceSize(of: location.length)
             let firstChunk = range.lowerBound / SegmentFormat.chunkSize
             let start = firstChunk * SegmentFormat.chunkSize
@@ -127,5 +177,15 @@ final class SegmentFiles: Sendable {
 
     private func corrupt(_ location: BlobLocation, _ reason: String) -> StoreError {
         .corrupt(reason: "\(SegmentFormat.fileName(location.segment)) at \(location.place): \(reason)")
+    }
+}
+
+extension SegmentFiles.State {
+    fileprivate var isHeld: Bool {
+        mutating get {
+            let now = ContinuousClock.now
+            holds = holds.filter { $0.value > now }
+            return !holds.isEmpty
+        }
     }
 }

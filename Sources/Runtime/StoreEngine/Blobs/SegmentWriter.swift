@@ -121,6 +121,13 @@ final class SegmentWriter {
         }
     }
 
+    /// Leaves the present file, between two batches: what comes next goes to a new one.
+    func beginFile() {
+        guard tail > 0 else { return }
+        beginNext()
+        touched[segment] = 0
+    }
+
     private func makeRoom(for size: Int64) throws {
         if isSuspect { beginNext() }
         if files.layer.freeSpace(files.directory) - size < freeSpaceReserve {

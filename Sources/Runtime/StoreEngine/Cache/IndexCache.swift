@@ -165,6 +165,14 @@ package final class IndexCache: Sendable {
         }
     }
 
+    /// The mailbox's index is read anew when it is asked for: its rows were repaired.
+    package func forget(_ key: MailboxKey) {
+        state.withLock { state in
+            state.mailboxes[key]?.index = nil
+            account(key, &state)
+        }
+    }
+
     /// The mailbox's MODSEQ as just read from its row, for those that look at it.
     package func note(_ row: MailboxRow) { state.withLock { state in state.mailboxes[row.key]?.note(row) } }
 

@@ -65,11 +65,13 @@ final class Committer: @unchecked Sendable {
 
     /// Runs `body` in a transaction and returns after it is durable.
     func submit<Value: Sendable>(
-        content: [SpooledMessage] = [], isExclusive: Bool = false, _ body: @escaping (WriteTransaction) throws -> Value
+        content: [SpooledMessage] = [], isExclusive: Bool = false, segmentUse: Operation.SegmentUse = .storesNew,
+        _ body: @escaping (WriteTransaction) throws -> Value
     ) async throws(StoreError) -> Value {
         let result = await withUnsafeContinuation { (continuation: WaitingOperation<Value>.Continuation) in
             let operation = WaitingOperation(
-                content: content, isExclusive: isExclusive, continuation: continuation, body: body)
+                content: content, isExclusive: isExclusive, segmentUse: segmentUse, continuation: continuation,
+                body: body)
             if !queue.append(operation) { continuation.resume(returning: .failure(.closed)) }
         }
         return try result.get()
@@ -122,7 +124,7 @@ final class Committer: @unchecked Sendable {
                 logger.debug("a batch is done again one by one", metadata: ["error": "\(error)"])
                 committed = try attempt(ready, newBlobs, isIsolated: true, &failures)
             }
-            segments.didCommit(keeping: committed?.pending.inserted.isEmpty == false)
+            segments.didCommit(keeping: committed?.pending.namesSegments == true)
         } catch {
             logger.error(
                 "a batch could not be committed", metadata: ["error": "\(error)", "operations": "\(ready.count)"])
@@ -156,7 +158,7 @@ final class Committer: @unchecked Sendable {
                     failures[ObjectIdentifier(operation)] = error
                 }
             }
-            if !transaction.pending.inserted.isEmpty {
+            if transaction.pending.namesSegments {
                 for (segment, tail) in segments.touched {
                     try transaction.writing(.putSegment).add(Schema.shard).add(segment).add(tail).run()
                 }
@@ -220,10 +222,11 @@ final class Committer: @unchecked Sendable {
     {
         var stored: [BlobID: BlobLocation] = [:]
         do {
+            if batch.first?.segmentUse == .beginsFile { segments.beginFile() }
             for operation in batch where !operation.content.isEmpty {
                 do {
                     for message in operation.content where stored[message.blob] == nil {
-                        if try isKept(message.blob) { continue }
+                        if operation.segmentUse != .storesAgain, try isKept(message.blob) { continue }
                         stored[message.blob] = try segments.append(message)
                     }
                 } catch let error as StoreError {

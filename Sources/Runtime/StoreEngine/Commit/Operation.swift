@@ -2,16 +2,27 @@ internal import MailStore
 
 /// A writing call that waits for the committer.
 class Operation: @unchecked Sendable {
+    /// What it does with segment files beside storing what is new.
+    enum SegmentUse {
+        case storesNew
+        /// Its content is stored though it is there already: compaction moves it. Goes alone.
+        case storesAgain
+        /// What comes next goes to a new file. Goes alone.
+        case beginsFile
+    }
+
     // Unchecked: made by the caller, then handed through the queue to the committer's thread, which alone touches it.
 
     /// Messages whose bytes have to be stored before `run`.
     let content: [SpooledMessage]
     /// Whether it is alone in its batch: changes that others of the batch must not be checked against too early.
     let isExclusive: Bool
+    let segmentUse: SegmentUse
 
-    init(content: [SpooledMessage], isExclusive: Bool) {
+    init(content: [SpooledMessage], isExclusive: Bool, segmentUse: SegmentUse = .storesNew) {
         self.content = content
-        self.isExclusive = isExclusive
+        self.isExclusive = isExclusive || segmentUse != .storesNew
+        self.segmentUse = segmentUse
     }
 
     /// Makes the change. Throws before the first row is written, or the whole batch is done again one by one.
@@ -28,12 +39,12 @@ final class WaitingOperation<Value: Sendable>: Operation, @unchecked Sendable {
     private var value: Value?
 
     init(
-        content: [SpooledMessage], isExclusive: Bool, continuation: Continuation,
+        content: [SpooledMessage], isExclusive: Bool, segmentUse: SegmentUse, continuation: Continuation,
         body: @escaping (WriteTransaction) throws -> Value
     ) {
         self.body = body
         self.continuation = continuation
-        super.init(content: content, isExclusive: isExclusive)
+        super.init(content: content, isExclusive: isExclusive, segmentUse: segmentUse)
     }
 
     override func run(in transaction: WriteTransaction) throws { value = try body(transaction) }

@@ -12,8 +12,12 @@ final class WriteTransaction {
         var changes: [MailboxKey: [IndexChange]] = [:]
         var usage: [AccountID: (messages: Int64, bytes: Int64)] = [:]
         var ledger: [Ledger.Entry: Int64] = [:]
+        /// Lanes whose recipients changed, with how many came less how many went.
+        var lanes: [QueueLane: Int64] = [:]
         /// Blobs of this batch that have got their row.
         var inserted: Set<BlobID> = []
+        /// Whether rows name bytes that this batch appended, or a file that it began.
+        var namesSegments = false
         var afterCommit: [() -> Void] = []
     }
 
@@ -108,6 +112,7 @@ final class WriteTransaction {
     /// Adds references to a blob that this batch stored, or that was there before.
     func reference(_ blob: BlobID, length: Int, count: Int) throws {
         if let location = newBlobs[blob], pending.inserted.insert(blob).inserted {
+            pending.namesSegments = true
             let statement = try writing(.insertBlob)
             statement.add(Schema.shard).add(blob.bytes).add(location.segment).add(location.place).add(location.length)
                 .add(count)
@@ -135,6 +140,7 @@ final class WriteTransaction {
                 row.purgedModSeq)
             try statement.add(row.key.account.value).add(row.key.mailbox.value).run()
         }
+        for (lane, change) in pending.lanes { try refresh(lane, change) }
         for (entry, count) in pending.ledger where count != 0 {
             try writing(.addLedger).add(Schema.shard).add(entry.rawValue).add(count).run()
         }

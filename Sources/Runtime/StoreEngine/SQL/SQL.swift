@@ -22,14 +22,30 @@ enum SQL: Int, CaseIterable {
     case expiredExpunged, removeExpunged, anyExpunged, forgettableMailboxes
     // Blobs
     case getBlob, insertBlob, addBlobReferences, allBlobs
-    case segmentTails, putSegment
+    case segmentTails, putSegment, removeSegment, moveBlob, forgetBlob, segmentsOfBlobs
     // Records and ledger
     case insertRecord, insertRecordKey, addLedger, allLedger, recountRecords, recordByCode, recordsByKey, recordsByTime
     case recordsBefore, removeRecord, removeRecordKey, purgeLedger
+    case addRecordOutcomes, insertAttempt, attemptsOfRecord, removeAttempts
+    // Queue
+    case insertQueuedMessage, queuedMessage, removeQueuedMessage, removeSettledMessage, queuedMessagesFrom,
+        codesOfDestination, codesOfDestinationFrom
+    case insertQueuedRecipient, queuedRecipients, queuedRecipient, dueInLane, dueOfMessage, leaseRecipient,
+        retryRecipient,
+        moveRecipient, removeQueuedRecipient, anyQueuedRecipient, endLeases, leasedLanes
+    case lane, putLane, removeLane, firstDueInLane, dueLanes, nextDueLanes, postponeLanes, postponementOfDestination,
+        wakeLane
+    case countQueuedMessages, countQueuedRecipients, countHeld, oldestQueued, largestDestinations, recountLanes,
+        recipientsOutOfPlace, messagesWithoutRecipient
     // Transactions
     case begin, commit, rollback, savepoint, rollbackToSavepoint, release
     // Verification
     case recountMailboxes, allBlobReferences, messagesWithoutSummary, messagesOfOtherSize
+    // Repair and backup
+    case recountMailbox, placesOfBlobs, expungedPlacesOfBlobs, queuePlacesOfBlobs, highestExpunged, setMessageSize,
+        recountLane,
+        laneOfMessage, moveToLane, insertMissingSummary, rowCounts, countWaiting
+    case holdQueue, holdLanes, renewUIDValidities, renewLastUIDValidities
 
     var text: String {
         switch self {
@@ -213,6 +229,11 @@ enum SQL: Int, CaseIterable {
         case .allBlobs:
             "SELECT blob, segment, place, length, refs FROM blobs WHERE shard = ? AND blob > ? ORDER BY shard, blob LIMIT ?"
         case .segmentTails: "SELECT segment, tail FROM segments WHERE shard = ? ORDER BY segment"
+        case .removeSegment: "DELETE FROM segments WHERE shard = ? AND segment = ?"
+        case .moveBlob:
+            "UPDATE blobs SET segment = ?, place = ? WHERE shard = ? AND blob = ? AND segment = ? AND place = ?"
+        case .forgetBlob: "DELETE FROM blobs WHERE shard = ? AND blob = ? AND refs = 0"
+        case .segmentsOfBlobs: "SELECT DISTINCT segment FROM blobs WHERE shard = ?"
         case .putSegment:
             "INSERT INTO segments (shard, segment, tail) VALUES (?, ?, ?) ON CONFLICT (shard, segment) DO UPDATE SET tail = excluded.tail"
 
@@ -232,7 +253,8 @@ enum SQL: Int, CaseIterable {
         case .recountRecords:
             """
             SELECT CAST(COALESCE(SUM(accepted), 0) AS BIGINT), CAST(COALESCE(SUM(delivered), 0) AS BIGINT),
-                CAST(COALESCE(SUM(discarded), 0) AS BIGINT) FROM records WHERE shard = ?
+                CAST(COALESCE(SUM(discarded), 0) AS BIGINT), CAST(COALESCE(SUM(relayed), 0) AS BIGINT),
+                CAST(COALESCE(SUM(bounced), 0) AS BIGINT) FROM records WHERE shard = ?
             """
         case .recordByCode: "SELECT code, body FROM records WHERE shard = ? AND code = ?"
         case .recordsByKey:
@@ -242,10 +264,156 @@ enum SQL: Int, CaseIterable {
             """
         case .recordsByTime: "SELECT code, body FROM records WHERE shard = ? AND code <= ? ORDER BY code DESC LIMIT ?"
         case .recordsBefore:
-            "SELECT code, at, accepted, delivered, discarded, body FROM records WHERE shard = ? AND code > ? AND code < ? ORDER BY code LIMIT ?"
+            """
+            SELECT code, at, accepted, delivered, discarded, relayed, bounced, body FROM records
+            WHERE shard = ? AND code > ? AND code < ? ORDER BY code LIMIT ?
+            """
         case .removeRecord: "DELETE FROM records WHERE shard = ? AND code = ?"
         case .removeRecordKey: "DELETE FROM record_keys WHERE shard = ? AND lookup = ? AND code = ?"
-        case .purgeLedger: "UPDATE ledger SET purged = purged + ? WHERE shard = ? AND entry = ?"
+        case .purgeLedger:
+            """
+            INSERT INTO ledger (shard, entry, count, purged) VALUES (?, ?, 0, ?)
+            ON CONFLICT (shard, entry) DO UPDATE SET purged = ledger.purged + excluded.purged
+            """
+
+        case .addRecordOutcomes:
+            """
+            UPDATE records SET relayed = relayed + ?, bounced = bounced + ?, discarded = discarded + ? WHERE shard = ? AND code = ?
+            """
+        case .insertAttempt:
+            """
+            INSERT INTO attempts (shard, code, at, recipient, body) SELECT shard, code, ?, ?, ? FROM records
+            WHERE shard = ? AND code = ? ON CONFLICT (shard, code, at, recipient) DO NOTHING
+            """
+        case .attemptsOfRecord: "SELECT body FROM attempts WHERE shard = ? AND code = ? ORDER BY at, recipient LIMIT ?"
+        case .removeAttempts: "DELETE FROM attempts WHERE shard = ? AND code = ?"
+
+        case .insertQueuedMessage:
+            """
+            INSERT INTO queue_messages (shard, code, blob, size, body, needs_utf8, envelope_id, return_content, lane, queued_at,
+                expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        case .queuedMessage:
+            """
+            SELECT code, blob, size, body, needs_utf8, envelope_id, return_content, lane, queued_at, expires_at FROM queue_messages
+            WHERE shard = ? AND code = ?
+            """
+        case .queuedMessagesFrom:
+            """
+            SELECT code, blob, size, body, needs_utf8, envelope_id, return_content, lane, queued_at, expires_at FROM queue_messages
+            WHERE shard = ? AND code > ? ORDER BY shard, code LIMIT ?
+            """
+        case .codesOfDestinationFrom:
+            """
+            SELECT DISTINCT code FROM queue_recipients WHERE shard = ? AND destination = ? AND code > ? ORDER BY code LIMIT ?
+            """
+        case .codesOfDestination:
+            "SELECT code FROM queue_recipients WHERE shard = ? AND destination = ? ORDER BY shard, destination, code"
+        case .removeQueuedMessage: "DELETE FROM queue_messages WHERE shard = ? AND code = ?"
+        case .removeSettledMessage:
+            """
+            DELETE FROM queue_messages WHERE shard = ? AND code = ?
+            AND NOT EXISTS (SELECT 1 FROM queue_recipients WHERE shard = ? AND code = ?) RETURNING blob
+            """
+        case .insertQueuedRecipient:
+            """
+            INSERT INTO queue_recipients (shard, code, number, address, original, original_recipient, notify, reverse_path, sender,
+                delivered_to, destination, lane, lease, next_attempt, attempts, last_reply, has_delay_notice)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        case .queuedRecipients:
+            """
+            SELECT number, address, original, original_recipient, notify, reverse_path, sender, destination, lease, next_attempt,
+                attempts, last_reply, has_delay_notice, delivered_to FROM queue_recipients WHERE shard = ? AND code = ? ORDER BY shard, code, number
+            """
+        case .queuedRecipient:
+            "SELECT destination, lane, lease FROM queue_recipients WHERE shard = ? AND code = ? AND number = ?"
+        case .dueInLane:
+            """
+            SELECT code FROM queue_recipients WHERE shard = ? AND destination = ? AND lane = ? AND next_attempt <= ?
+            ORDER BY shard, destination, lane, next_attempt
+            """
+        case .dueOfMessage:
+            """
+            SELECT number, address, original, original_recipient, notify, reverse_path, sender, destination, lease, next_attempt,
+                attempts, last_reply, has_delay_notice, delivered_to FROM queue_recipients
+            WHERE shard = ? AND code = ? AND next_attempt <= ? AND destination = ? ORDER BY shard, code, number
+            """
+        case .leaseRecipient:
+            "UPDATE queue_recipients SET lease = ?, next_attempt = ? WHERE shard = ? AND code = ? AND number = ?"
+        case .retryRecipient:
+            """
+            UPDATE queue_recipients SET lease = 0, next_attempt = ?, attempts = attempts + 1, last_reply = ?, has_delay_notice = ?
+            WHERE shard = ? AND code = ? AND number = ?
+            """
+        case .moveRecipient:
+            "UPDATE queue_recipients SET lease = 0, next_attempt = ? WHERE shard = ? AND code = ? AND number = ?"
+        case .removeQueuedRecipient: "DELETE FROM queue_recipients WHERE shard = ? AND code = ? AND number = ?"
+        case .anyQueuedRecipient: "SELECT 1 FROM queue_recipients WHERE shard = ? AND code = ? LIMIT 1"
+        case .leasedLanes:
+            "SELECT destination, lane FROM queue_recipients WHERE shard = ? AND lease <> 0 AND lease <> ?"
+        case .endLeases:
+            "UPDATE queue_recipients SET lease = 0, next_attempt = ? WHERE shard = ? AND lease <> 0 AND lease <> ?"
+        case .lane:
+            "SELECT next_due, not_before, recipients FROM queue_lanes WHERE shard = ? AND destination = ? AND lane = ?"
+        case .putLane:
+            """
+            INSERT INTO queue_lanes (shard, destination, lane, next_due, not_before, recipients) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (shard, destination, lane) DO UPDATE SET next_due = excluded.next_due, not_before = excluded.not_before,
+                recipients = excluded.recipients
+            """
+        case .removeLane: "DELETE FROM queue_lanes WHERE shard = ? AND destination = ? AND lane = ?"
+        case .firstDueInLane:
+            """
+            SELECT next_attempt FROM queue_recipients WHERE shard = ? AND destination = ? AND lane = ?
+            ORDER BY shard, destination, lane, next_attempt LIMIT 1
+            """
+        case .dueLanes:
+            "SELECT destination, lane FROM queue_lanes WHERE shard = ? AND next_due <= ? ORDER BY shard, next_due"
+        case .nextDueLanes:
+            "SELECT destination, lane, next_due FROM queue_lanes WHERE shard = ? ORDER BY shard, next_due"
+        case .postponeLanes:
+            """
+            UPDATE queue_lanes SET not_before = ?, next_due = CASE WHEN next_due < ? THEN ? ELSE next_due END
+            WHERE shard = ? AND destination = ? AND not_before < ?
+            """
+        case .postponementOfDestination:
+            """
+            SELECT not_before FROM queue_lanes WHERE shard = ? AND destination = ? ORDER BY shard, destination, lane LIMIT 1
+            """
+        case .wakeLane:
+            "UPDATE queue_lanes SET not_before = 0 WHERE shard = ? AND destination = ? AND lane = ?"
+        case .countQueuedMessages: "SELECT COUNT(*) FROM queue_messages WHERE shard = ?"
+        case .countQueuedRecipients:
+            "SELECT CAST(COALESCE(SUM(recipients), 0) AS BIGINT) FROM queue_lanes WHERE shard = ?"
+        case .countHeld: "SELECT COUNT(*) FROM queue_recipients WHERE shard = ? AND next_attempt = ?"
+        case .oldestQueued: "SELECT queued_at FROM queue_messages WHERE shard = ? ORDER BY shard, code LIMIT 1"
+        case .largestDestinations:
+            """
+            SELECT destination, CAST(SUM(recipients) AS BIGINT), MIN(next_due) FROM queue_lanes WHERE shard = ?
+            GROUP BY destination ORDER BY 2 DESC, destination LIMIT 100
+            """
+        case .recountLanes:
+            """
+            SELECT destination, lane, recipients, found, next_due, due FROM (
+                SELECT l.destination, l.lane, l.recipients, COUNT(r.code) AS found, l.next_due,
+                    CASE WHEN MIN(r.next_attempt) > l.not_before THEN MIN(r.next_attempt) ELSE l.not_before END AS due
+                FROM queue_lanes l
+                LEFT JOIN queue_recipients r ON r.shard = l.shard AND r.destination = l.destination AND r.lane = l.lane
+                WHERE l.shard = ? GROUP BY l.destination, l.lane, l.recipients, l.next_due, l.not_before) AS lanes
+            WHERE found <> recipients OR next_due <> due LIMIT 1000
+            """
+        case .recipientsOutOfPlace:
+            """
+            SELECT r.code, r.number FROM queue_recipients r LEFT JOIN queue_messages m ON m.shard = r.shard AND m.code = r.code
+            LEFT JOIN queue_lanes l ON l.shard = r.shard AND l.destination = r.destination AND l.lane = r.lane
+            WHERE r.shard = ? AND (m.code IS NULL OR l.lane IS NULL OR m.lane <> r.lane) LIMIT 1000
+            """
+        case .messagesWithoutRecipient:
+            """
+            SELECT m.code FROM queue_messages m WHERE m.shard = ?
+            AND NOT EXISTS (SELECT 1 FROM queue_recipients r WHERE r.shard = m.shard AND r.code = m.code) LIMIT 1000
+            """
 
         case .begin: "BEGIN"
         case .commit: "COMMIT"
@@ -276,8 +444,51 @@ enum SQL: Int, CaseIterable {
             """
         case .allBlobReferences:
             """
-            SELECT blob, COUNT(*) FROM (SELECT blob FROM messages UNION ALL SELECT blob FROM expunged WHERE restorable = 1) AS r
-            GROUP BY blob ORDER BY blob
+            SELECT blob FROM messages UNION ALL SELECT blob FROM expunged WHERE restorable = 1
+            UNION ALL SELECT blob FROM queue_messages
+            """
+
+        case .recountMailbox:
+            """
+            SELECT COUNT(*), COALESCE(SUM(CASE WHEN (flags & 1) = 0 THEN 1 ELSE 0 END), 0),
+                COALESCE(SUM(CASE WHEN (flags & 8) <> 0 THEN 1 ELSE 0 END), 0), CAST(COALESCE(SUM(size), 0) AS BIGINT),
+                COALESCE(MAX(uid), 0), COALESCE(MAX(modseq), 0) FROM messages WHERE account_id = ? AND mailbox_id = ?
+            """
+        case .highestExpunged:
+            """
+            SELECT COALESCE(MAX(uid), 0), COALESCE(MAX(modseq), 0) FROM expunged WHERE account_id = ? AND mailbox_id = ?
+            """
+        case .placesOfBlobs: "SELECT account_id, mailbox_id, uid, blob FROM messages"
+        case .expungedPlacesOfBlobs: "SELECT account_id, mailbox_id, uid, blob FROM expunged WHERE restorable = 1"
+        case .queuePlacesOfBlobs: "SELECT code, blob FROM queue_messages WHERE shard = ?"
+        case .setMessageSize: "UPDATE messages SET size = ? WHERE account_id = ? AND mailbox_id = ? AND uid = ?"
+        case .recountLane:
+            "SELECT COUNT(*) FROM queue_recipients WHERE shard = ? AND destination = ? AND lane = ?"
+        case .laneOfMessage: "SELECT lane FROM queue_messages WHERE shard = ? AND code = ?"
+        case .moveToLane: "UPDATE queue_recipients SET lane = ? WHERE shard = ? AND code = ? AND number = ?"
+        case .insertMissingSummary:
+            """
+            INSERT INTO summaries (account_id, mailbox_id, uid, subject, sender, recipients_to, recipients_cc, recipients_bcc, message_id,
+                sent_date, sent_zone, preview, envelope, body_structure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (account_id, mailbox_id, uid) DO NOTHING
+            """
+        case .rowCounts:
+            """
+            SELECT (SELECT COUNT(*) FROM accounts), (SELECT COUNT(*) FROM mailboxes), (SELECT COUNT(*) FROM messages),
+                (SELECT COUNT(*) FROM summaries), (SELECT COUNT(*) FROM expunged), (SELECT COUNT(*) FROM blobs),
+                (SELECT COUNT(*) FROM records), (SELECT COUNT(*) FROM queue_recipients)
+            """
+        case .countWaiting: "SELECT COUNT(*) FROM queue_recipients WHERE shard = ? AND next_attempt <> ?"
+        case .holdQueue: "UPDATE queue_recipients SET lease = 0, next_attempt = ? WHERE shard = ?"
+        case .holdLanes: "UPDATE queue_lanes SET next_due = ? WHERE shard = ?"
+        case .renewUIDValidities:
+            """
+            UPDATE mailboxes SET uid_validity = mailbox_id + (SELECT CASE WHEN a.last_uid_validity > ? THEN a.last_uid_validity ELSE ? END
+                FROM accounts a WHERE a.account_id = mailboxes.account_id)
+            """
+        case .renewLastUIDValidities:
+            """
+            UPDATE accounts SET last_uid_validity = next_mailbox + CASE WHEN last_uid_validity > ? THEN last_uid_validity ELSE ? END
             """
         }
     }

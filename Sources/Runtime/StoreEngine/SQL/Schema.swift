@@ -4,7 +4,10 @@
 /// `CLUSTERED` stands for what makes the key the order of storage: `WITHOUT ROWID` in SQLite, nothing in PostgreSQL.
 enum Schema {
     /// Their count is the version that this program writes. Step `n` brings a store of version `n` to version `n + 1`, in one transaction.
-    static let migrations: [[String]] = [first]
+    static let migrations: [[String]] = [first, queue]
+
+    /// From this version on there are tables of the queue.
+    static let versionWithQueue = 2
 
     /// The one shard of the embedded engine; a distributed one spreads blobs and records over many.
     static let shard: Int64 = 0
@@ -84,5 +87,34 @@ enum Schema {
         CREATE TABLE ledger (shard BIGINT NOT NULL, entry TEXT NOT NULL, count BIGINT NOT NULL, purged BIGINT NOT NULL,
             PRIMARY KEY (shard, entry)) CLUSTERED
         """,
+    ]
+    private static let queue = [
+        """
+        CREATE TABLE queue_messages (shard BIGINT NOT NULL, code BIGINT NOT NULL, blob BLOB NOT NULL, size BIGINT NOT NULL,
+            body TEXT NOT NULL, needs_utf8 BIGINT NOT NULL, envelope_id TEXT, return_content TEXT, lane TEXT NOT NULL,
+            queued_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (shard, code)) CLUSTERED
+        """,
+        // `lease` is its owner, 0 without one; while it lasts, `next_attempt` is its end. A held recipient is due at 2⁶³ - 1.
+        """
+        CREATE TABLE queue_recipients (shard BIGINT NOT NULL, code BIGINT NOT NULL, number BIGINT NOT NULL, address TEXT NOT NULL,
+            original TEXT NOT NULL, original_recipient TEXT, notify BIGINT NOT NULL, reverse_path TEXT, sender TEXT,
+            delivered_to TEXT, destination TEXT NOT NULL, lane TEXT NOT NULL, lease BIGINT NOT NULL, next_attempt BIGINT NOT NULL,
+            attempts BIGINT NOT NULL, last_reply TEXT, has_delay_notice BIGINT NOT NULL, PRIMARY KEY (shard, code, number)) CLUSTERED
+        """,
+        "CREATE INDEX queue_due ON queue_recipients (shard, destination, lane, next_attempt)",
+        "CREATE INDEX queue_destinations ON queue_recipients (shard, destination, code)",
+        "CREATE INDEX queue_leases ON queue_recipients (shard, lease, destination, lane) WHERE lease <> 0",
+        // `next_due` is that of its first recipient, but not before `not_before`.
+        """
+        CREATE TABLE queue_lanes (shard BIGINT NOT NULL, destination TEXT NOT NULL, lane TEXT NOT NULL, next_due BIGINT NOT NULL,
+            not_before BIGINT NOT NULL, recipients BIGINT NOT NULL, PRIMARY KEY (shard, destination, lane)) CLUSTERED
+        """,
+        "CREATE INDEX queue_lanes_due ON queue_lanes (shard, next_due)",
+        """
+        CREATE TABLE attempts (shard BIGINT NOT NULL, code BIGINT NOT NULL, at BIGINT NOT NULL, recipient BIGINT NOT NULL,
+            body BLOB NOT NULL, PRIMARY KEY (shard, code, at, recipient)) CLUSTERED
+        """,
+        "ALTER TABLE records ADD COLUMN relayed BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE records ADD COLUMN bounced BIGINT NOT NULL DEFAULT 0",
     ]
 }

@@ -7,13 +7,18 @@ package enum Migrator {
         try migrate(connection, through: migrations)
     }
 
-    static func migrate(_ connection: SQLiteConnection, through migrations: [[String]] = Schema.migrations) throws {
+    /// - Parameter began: called before each step with the version that it brings the store to.
+    static func migrate(
+        _ connection: SQLiteConnection, through migrations: [[String]] = Schema.migrations,
+        began: (Int) throws -> Void = { _ in }
+    ) throws {
         let text = try connection.pragma("PRAGMA user_version")
         let found = Int(text) ?? 0
         guard found <= migrations.count else {
             throw StoreOpenError.newerSchema(found: found, known: migrations.count)
         }
         for step in found..<migrations.count {
+            try began(step + 1)
             try connection.execute("BEGIN IMMEDIATE")
             do {
                 for statement in migrations[step] {

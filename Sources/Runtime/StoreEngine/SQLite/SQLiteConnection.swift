@@ -20,7 +20,11 @@ final class SQLiteConnection {
         configuration.busyMode = .timeout(10)
         configuration.label = "martlet.store.\(role)"
         configuration.maximumReaderCount = 1
-        queue = try DatabaseQueue(path: path, configuration: configuration)
+        do { queue = try DatabaseQueue(path: path, configuration: configuration) } catch let error as DatabaseError {
+            throw SQLiteError(
+                code: error.extendedResultCode.rawValue, message: error.message ?? "\(error.resultCode)",
+                statement: path)
+        }
         guard let handle = queue.unsafeReentrantRead({ $0.sqliteConnection }) else {
             throw SQLiteError(code: SQLITE_CANTOPEN, message: "no connection", statement: path)
         }
@@ -89,6 +93,9 @@ final class SQLiteConnection {
 
     /// Whether a transaction is open: SQLite ends one by itself on some errors.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    /// Rows that the last statement changed.
+    var changes: Int { Int(sqlite3_changes(handle)) }
 
     /// Copies pages from the write-ahead log to the database, as far as readers allow. Returns SQLite's complaint; nil when
     /// there is none.

@@ -3,13 +3,17 @@ internal import MartletCore
 internal import Records
 
 extension EmbeddedStore: DeliveryStore {
-    /// Nothing is committed, not even the record, when no recipient got the message: the caller then refuses it and writes
-    /// a record that says so.
+    /// Nothing is committed, not even the record, when the message got nowhere: no recipient has it, none is queued, none was
+    /// discarded by a rule. The caller then refuses it and writes a record that says so.
     public func deliver(_ message: AcceptedMessage) async throws(StoreError) -> [RecipientResult] {
         let content = [message.content]
         defer { removeSpoolFiles(content) }
         // What nobody has room for is not even stored.
-        if message.enforcesQuota, let refusals = refusalsForAll(message) { return refusals }
+        if message.enforcesQuota, message.outbound == nil, message.discarded == 0,
+            let refusals = refusalsForAll(message)
+        {
+            return refusals
+        }
         return try await committer.submit(content: content) { try $0.deliver(message) }
     }
 }
@@ -62,8 +66,12 @@ extension WriteTransaction {
             targets.append(MailboxKey(account: recipient.account, mailbox: mailbox))
         }
         let delivered = targets.count { $0 != nil }
-        guard delivered > 0 else { return results }
-        try reference(message.content.blob, length: message.content.size, count: delivered)
+        let queued = message.outbound?.recipients.count ?? 0
+        guard delivered + queued + message.discarded > 0 else { return results }
+        let references = delivered + (queued > 0 ? 1 : 0)
+        if references > 0 {
+            try reference(message.content.blob, length: message.content.size, count: references)
+        }
         for (index, recipient) in message.recipients.enumerated() {
             var delivery = Record.Delivery(
                 recipient: recipient.original, finalAddress: recipient.final.description, outcome: .refuse)
@@ -89,13 +97,23 @@ extension WriteTransaction {
         // taken and has no account any more is discarded, by this rule's name.
         var counts = RecordCounts(accepted: Int64(delivered), delivered: Int64(delivered), discarded: 0)
         if !message.enforcesQuota, delivered < targets.count {
-            counts.accepted = Int64(targets.count)
-            counts.discarded = counts.accepted - counts.delivered
+            counts.discarded = Int64(targets.count - delivered)
+            counts.accepted += counts.discarded
             record.decisions.append(
                 Decision(
                     check: "recipient", outcome: .discard,
                     summary: "The account was removed between RCPT and the commit; the copy for it was discarded."))
         }
+        if let outbound = message.outbound, queued > 0 {
+            try queue(outbound, lease: message.outboundLease)
+            counts.accepted += Int64(queued)
+            pending.ledger[.queued, default: 0] += Int64(queued)
+            record.deliveries += outbound.recipients.map {
+                Record.Delivery(recipient: $0.original, finalAddress: $0.address.description, outcome: .queue)
+            }
+        }
+        counts.accepted += Int64(message.discarded)
+        counts.discarded += Int64(message.discarded)
         try insert(record, counts)
         pending.ledger[.accepted, default: 0] += counts.accepted
         pending.ledger[.delivered, default: 0] += counts.delivered

@@ -212,18 +212,21 @@ final class StoredMessageReader: MessageReading {
     private let prefix: [UInt8]
     private let blob: BlobID
     private let location: BlobLocation
+    /// Of a large blob: compaction may move it and remove the file while it is being read.
+    private let file: (any StoreFile)?
     private let whole: [UInt8]?
     private let segments: SegmentFiles
     private let readers: ReaderPool
     private let checksums = Mutex<[UInt32]?>(nil)
 
     init(
-        prefix: [UInt8], blob: BlobID, location: BlobLocation, whole: [UInt8]?, segments: SegmentFiles,
-        readers: ReaderPool
+        prefix: [UInt8], blob: BlobID, location: BlobLocation, file: (any StoreFile)?, whole: [UInt8]?,
+        segments: SegmentFiles, readers: ReaderPool
     ) {
         self.prefix = prefix
         self.blob = blob
         self.location = location
+        self.file = file
         self.whole = whole
         self.segments = segments
         self.readers = readers
@@ -241,24 +244,46 @@ final class StoredMessageReader: MessageReading {
         let prefix = message.bytes(5)
         message.finish()
         guard let blob else { throw StoreError.corrupt(reason: "message \(key)/\(uid) names no blob") }
-        let row = try connection(.getBlob).add(Schema.shard).add(blob.bytes)
-        defer { row.finish() }
-        guard try row.step() else {
+        do {
+            try self.init(blob: blob, prefix: prefix, on: connection, segments, readers)
+        } catch StoreError.noSuchMessage {
             throw StoreError.corrupt(reason: "message \(key)/\(uid) names a blob that is not there")
         }
-        guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
-            throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
-        }
-        guard Int64(prefix.count) + Int64(location.length) == size else {
+        guard Int64(self.size) == size else {
             throw StoreError.corrupt(reason: "message \(key)/\(uid) has another size than its blob")
         }
-        var checksums: [UInt32]?
-        var whole: [UInt8]?
-        if location.length <= EmbeddedStore.prefetchLimit {
-            whole = try segments.read(0..<location.length, of: blob, at: location, checksums: &checksums)
+    }
+
+    /// Finds a blob, and reads it when it is small.
+    convenience init(
+        blob: BlobID, prefix: [UInt8], on connection: SQLiteConnection, _ segments: SegmentFiles, _ readers: ReaderPool
+    ) throws {
+        guard var location = try connection.location(of: blob) else { throw StoreError.noSuchMessage }
+        while true {
+            do {
+                var checksums: [UInt32]?
+                var whole: [UInt8]?
+                var file: (any StoreFile)?
+                if location.length <= EmbeddedStore.prefetchLimit {
+                    whole = try segments.read(0..<location.length, of: blob, at: location, checksums: &checksums)
+                } else {
+                    file = try? segments.file(location.segment)
+                    // One that is not there is told when its octets are asked for.
+                    if file == nil, let present = try connection.location(of: blob), present != location {
+                        location = present
+                        continue
+                    }
+                }
+                self.init(
+                    prefix: prefix, blob: blob, location: location, file: file, whole: whole, segments: segments,
+                    readers: readers)
+                return
+            } catch {
+                // Compaction may have moved it since its row was read.
+                guard let present = try connection.location(of: blob), present != location else { throw error }
+                location = present
+            }
         }
-        self.init(
-            prefix: prefix, blob: blob, location: location, whole: whole, segments: segments, readers: readers)
     }
 
     var size: Int { prefix.count + location.length }
@@ -278,11 +303,24 @@ final class StoredMessageReader: MessageReading {
         }
         let bytes = try await readers.read { [self] _ in
             var known = checksums.withLock { $0 }
-            let bytes = try segments.read(ofBlob, of: blob, at: location, checksums: &known)
+            let bytes = try segments.read(ofBlob, of: blob, at: location, in: file, checksums: &known)
             let found = known
             checksums.withLock { $0 = found }
             return bytes
         }
         return ofPrefix.isEmpty ? bytes : Array(prefix[ofPrefix]) + bytes
+    }
+}
+
+extension SQLiteConnection {
+    /// Where a blob is; nil when there is no such blob.
+    func location(of blob: BlobID) throws -> BlobLocation? {
+        let row = try self(.getBlob).add(Schema.shard).add(blob.bytes)
+        defer { row.finish() }
+        guard try row.step() else { return nil }
+        guard let location = BlobLocation(segment: row.int(0), place: row.int(1), length: row.int(2)) else {
+            throw StoreError.corrupt(reason: "the place of blob \(blob.hexadecimal) makes no sense")
+        }
+        return location
     }
 }

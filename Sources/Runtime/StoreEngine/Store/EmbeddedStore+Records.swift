@@ -7,6 +7,27 @@ struct RecordCounts {
     var accepted: Int64 = 0
     var delivered: Int64 = 0
     var discarded: Int64 = 0
+    /// What became of queued recipients since.
+    var relayed: Int64 = 0
+    var bounced: Int64 = 0
+
+    /// Counts one recipient that has left the queue.
+    mutating func add(_ outcome: QueueSettlement.Outcome) {
+        switch outcome {
+        case .relayed: relayed += 1
+        case .failed: bounced += 1
+        case .discarded: discarded += 1
+        case .retry, .returned: break
+        }
+    }
+
+    /// By the ledger's entries, zeros left out.
+    var entries: [(Ledger.Entry, Int64)] {
+        [
+            (Ledger.Entry.accepted, accepted), (.delivered, delivered), (.discarded, discarded), (.relayed, relayed),
+            (.bounced, bounced),
+        ].filter { $0.1 != 0 }
+    }
 }
 
 extension EmbeddedStore: RecordStore {
@@ -43,12 +64,13 @@ extension EmbeddedStore: RecordStore {
                 return page
             }
             for row in page {
-                guard let record = Record(json: row.body) else {
+                guard var record = Record(json: row.body) else {
                     throw .corrupt(reason: "the record \(row.code) cannot be read")
                 }
                 // Codes are ordered by time, a little loosely: the moment of the record may lie before that of its code.
                 if let since = query.since, record.code.time < since, record.at < since { return found }
                 guard query.matches(record) else { continue }
+                if record.isQueued { record.attempts = try await attempts(of: record.code) }
                 found.append(record)
                 if found.count == query.limit { return found }
             }
@@ -59,6 +81,24 @@ extension EmbeddedStore: RecordStore {
             below = last.code - 1
         }
         return found
+    }
+
+    /// Attempts that are told of one record.
+    private static let maximumAttempts = 1_000
+
+    private func attempts(of code: LookupCode) async throws(StoreError) -> [DeliveryAttempt] {
+        try await maintenance.read { connection in
+            let rows = try connection(.attemptsOfRecord).add(Schema.shard).add(code.value).add(
+                EmbeddedStore.maximumAttempts)
+            var attempts: [DeliveryAttempt] = []
+            while try rows.step() {
+                guard let attempt = DeliveryAttempt(json: rows.bytes(0)) else {
+                    throw StoreError.corrupt(reason: "an attempt of the record \(code) cannot be read")
+                }
+                attempts.append(attempt)
+            }
+            return attempts
+        }
     }
 
     public func ledger() async throws(StoreError) -> LedgerReport {
@@ -103,30 +143,6 @@ enum RecordKey {
     }
 }
 
-extension RecordQuery {
-    /// Without angle brackets.
-    static func bare(_ messageID: String) -> String {
-        messageID.hasPrefix("<") && messageID.hasSuffix(">") && messageID.utf8.count >= 2
-            ? String(messageID.dropFirst().dropLast()) : messageID
-    }
-
-    func matches(_ record: Record) -> Bool {
-        if let code, record.code != code { return false }
-        if let messageID, record.messageID.map(RecordQuery.bare) != RecordQuery.bare(messageID) { return false }
-        if let address {
-            let wanted = address.lowercased()
-            var known = [record.sender, record.peer.login] + record.recipients
-            for delivery in record.deliveries { known += [delivery.recipient, delivery.finalAddress] }
-            guard known.contains(where: { $0?.lowercased() == wanted }) else { return false }
-        }
-        if let since, record.at < since { return false }
-        if let until, record.at > until { return false }
-        if let kind, record.kind != kind { return false }
-        if let outcome, record.outcome != outcome { return false }
-        return true
-    }
-}
-
 extension WriteTransaction {
     func insert(_ record: Record, _ counts: RecordCounts) throws {
         let statement = try writing(.insertRecord)
@@ -144,25 +160,30 @@ extension WriteTransaction {
         var purged: [(code: Int64, record: Record?)] = []
         var counts = RecordCounts()
         while try statement.step() {
-            purged.append((statement.int(0), Record(json: statement.bytes(5))))
+            purged.append((statement.int(0), Record(json: statement.bytes(7))))
             counts.accepted += statement.int(2)
             counts.delivered += statement.int(3)
             counts.discarded += statement.int(4)
+            counts.relayed += statement.int(5)
+            counts.bounced += statement.int(6)
         }
         for (code, record) in purged {
             try writing(.removeRecord).add(Schema.shard).add(code).run()
+            try writing(.removeAttempts).add(Schema.shard).add(code).run()
             guard let record else { continue }
             for key in RecordKey.keys(of: record) {
                 try writing(.removeRecordKey).add(Schema.shard).add(key).add(code).run()
             }
         }
-        for (entry, count) in [
-            (Ledger.Entry.accepted, counts.accepted), (.delivered, counts.delivered), (.discarded, counts.discarded),
-        ]
-        where count != 0 {
-            try writing(.purgeLedger).add(count).add(Schema.shard).add(entry.rawValue).run()
-        }
+        try purge(counts)
         return purged.count
+    }
+
+    /// Counts for good what no record counts any more.
+    func purge(_ counts: RecordCounts) throws {
+        for (entry, count) in counts.entries {
+            try writing(.purgeLedger).add(Schema.shard).add(entry.rawValue).add(count).run()
+        }
     }
 }
 
@@ -178,11 +199,14 @@ extension LedgerReport {
         }
         let counts = try connection(.recountRecords).add(Schema.shard)
         guard try counts.step() else { return LedgerReport(ledger: ledger, recounted: recounted) }
-        for (column, entry) in [(Int32(0), Ledger.Entry.accepted), (1, .delivered), (2, .discarded)]
-        where counts.int(column) != 0 {
-            recounted[entry] += counts.int(column)
-        }
+        let columns: [(Int32, Ledger.Entry)] = [
+            (0, .accepted), (1, .delivered), (2, .discarded), (3, .relayed), (4, .bounced),
+        ]
+        for (column, entry) in columns where counts.int(column) != 0 { recounted[entry] += counts.int(column) }
         counts.finish()
+        let queued = try connection(.countQueuedRecipients).add(Schema.shard)
+        if try queued.step(), queued.int(0) != 0 { recounted[.queued] = queued.int(0) }
+        queued.finish()
         return LedgerReport(ledger: ledger, recounted: recounted)
     }
 }

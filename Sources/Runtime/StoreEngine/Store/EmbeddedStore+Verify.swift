@@ -1,4 +1,5 @@
-public import MailStore
+package import MailStore
+internal import MartletBytes
 internal import MartletCore
 internal import Records
 
@@ -30,57 +31,87 @@ public struct VerifyReport: Sendable, Hashable {
 
 extension EmbeddedStore {
     /// Reads everything and compares: the database with itself, counters with rows, references with blobs, every octet of every
-    /// blob with its checksum, the ledger with the records. Online: mail goes on meanwhile. Costs a read of the whole store.
-    public func verify() async -> VerifyReport {
+    /// blob with its checksum, the ledger with the records. Online: mail goes on meanwhile. Costs a read of the whole store, and
+    /// memory that does not grow with it.
+    public func verify() async -> VerifyReport { await inspect().report }
+
+    /// What `verify` finds, with what repair needs of it.
+    func inspect() async -> (report: VerifyReport, damaged: Set<BlobID>) {
+        var inspection = VerifyReport()
         do {
-            var (report, blobs) = try await maintenance.read { connection in
-                try connection.reading {
-                    var report = VerifyReport()
-                    try EmbeddedStore.verifyDatabase(connection, &report)
-                    try EmbeddedStore.verifyCounters(connection, &report)
-                    try EmbeddedStore.verifyReferences(connection, &report)
-                    if !(try LedgerReport.read(on: connection).holds) { report.add("the ledger does not hold") }
-                    return (report, try EmbeddedStore.readBlobs(connection))
-                }
+            inspection = try await maintenance.read { connection in
+                try connection.reading { try EmbeddedStore.verifyRows(connection) }
             }
-            report.blobs = blobs.count
-            // Segment files only grow, so that blobs can be read after the transaction has ended.
-            for start in stride(from: 0, to: blobs.count, by: 64) {
-                let part = Array(blobs[start..<min(start + 64, blobs.count)])
-                let faults = try await maintenance.read { [segments] _ in
-                    part.compactMap { known in
-                        guard let location = known.location else {
-                            return "blob \(known.blob.hexadecimal): its place makes no sense"
-                        }
-                        return segments.fault(of: known.blob, at: location)
-                    }
-                }
-                for fault in faults { report.add(fault) }
-            }
-            for blob in blobs {
-                let length = Int64(blob.location?.length ?? 0)
-                report.bytes += length
-                if blob.references == 0 {
-                    report.unreferencedBlobs += 1
-                    report.unreferencedBytes += length
-                }
-            }
-            return report
+            let blobs = try await inspectBlobs(&inspection)
+            return (inspection, blobs)
         } catch {
-            var report = VerifyReport()
-            report.add("the store could not be read: \(error)")
-            return report
+            inspection.add("the store could not be read: \(error)")
+            return (inspection, [])
         }
     }
 
-    // MARK: Parts of verification
-
-    private struct KnownBlob: Sendable {
-        var blob: BlobID
-        /// Nil when the row's numbers make no sense.
-        var location: BlobLocation?
-        var references: Int64
+    /// Everything but the octets of blobs. Within one read transaction.
+    static func verifyRows(_ connection: SQLiteConnection) throws -> VerifyReport {
+        var report = VerifyReport()
+        try verifyDatabase(connection, &report)
+        try verifyCounters(connection, &report)
+        try verifyReferences(connection, &report)
+        try verifyQueue(connection, &report)
+        if !(try LedgerReport.read(on: connection).holds) { report.add("the ledger does not hold") }
+        return report
     }
+
+    // MARK: Octets
+
+    /// Rows of blobs that are read together.
+    private static let page = 1_024
+    /// Of them, the ones that are read while other maintenance waits.
+    private static let slice = 64
+
+    private func inspectBlobs(_ report: inout VerifyReport) async throws(StoreError) -> Set<BlobID> {
+        var damaged: [BlobID: String] = [:]
+        var last: [UInt8]? = []
+        while let start = last {
+            let page = try await maintenance.read { try $0.blobs(after: start, limit: EmbeddedStore.page) }
+            last = page.last
+            report.count(page.blobs)
+            let ordered = page.blobs.inOrderOfPlaces()
+            for start in stride(from: 0, to: ordered.count, by: EmbeddedStore.slice) {
+                let part = Array(ordered[start..<min(start + EmbeddedStore.slice, ordered.count)])
+                let faults = try await maintenance.read { [segments] connection in
+                    try part.compactMap { try EmbeddedStore.fault(of: $0, segments, connection) }
+                }
+                for (blob, fault) in faults {
+                    report.faultCount += 1
+                    if damaged.count < VerifyReport.maximumFaults { damaged[blob] = fault }
+                }
+            }
+        }
+        let found = damaged
+        let places = try await maintenance.read { try BlobPlaces(of: Set(found.keys), on: $0) }
+        report.tell(found, places)
+        return Set(found.keys)
+    }
+
+    /// What is wrong with a blob's octets, if anything. Compaction may have moved it since its row was read, or forgotten it.
+    static func fault(
+        of known: KnownBlob, _ segments: SegmentFiles, _ connection: SQLiteConnection
+    ) throws -> (BlobID, String)? {
+        guard var location = known.location else { return (known.blob, "its place makes no sense") }
+        while let fault = segments.fault(of: known.blob, at: location) {
+            guard let present = try connection.location(of: known.blob) else { return nil }
+            if present == location { return (known.blob, fault) }
+            location = present
+        }
+        return nil
+    }
+
+    /// Runs a statement as it stands: for tests, which damage rows or make them those of an older program.
+    package func execute(_ text: String) async throws(StoreError) {
+        try await committer.submit { try $0.connection.execute(text) }
+    }
+
+    // MARK: Parts of verification
 
     private static func verifyDatabase(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
         for line in try connection.integrityFaults() { report.add("database: \(line)") }
@@ -116,43 +147,69 @@ extension EmbeddedStore {
         }
     }
 
+    private static func verifyQueue(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
+        let lanes = try connection(.recountLanes).add(Schema.shard)
+        while try lanes.step() {
+            let place = "queue for \(lanes.text(0)) from \(lanes.text(1))"
+            if lanes.int(2) != lanes.int(3) {
+                report.add("\(place): the counter says \(lanes.int(2)) recipients, the rows say \(lanes.int(3))")
+            } else {
+                report.add("\(place): is due at \(lanes.int(4)), the rows say \(lanes.int(5))")
+            }
+        }
+        let strays = try connection(.recipientsOutOfPlace).add(Schema.shard)
+        while try strays.step() {
+            report.add(
+                "recipient \(strays.int(1)) of queued message \(strays.int(0)) has no message or lane of its own")
+        }
+        let empty = try connection(.messagesWithoutRecipient).add(Schema.shard)
+        while try empty.step() { report.add("queued message \(empty.int(0)) has no recipient") }
+    }
+
     private static func verifyReferences(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {
-        var references: [BlobID: Int64] = [:]
-        let rows = try connection(.allBlobReferences)
-        while try rows.step() {
-            guard let blob = BlobID(rows.bytes(0)) else {
-                report.add("\(rows.int(1)) messages name no blob")
-                continue
-            }
-            references[blob] = rows.int(1)
-        }
-        for known in try readBlobs(connection) {
-            let counted = references.removeValue(forKey: known.blob) ?? 0
-            if counted != known.references {
-                report.add(
-                    "blob \(known.blob.hexadecimal): \(known.references) references are counted, \(counted) are there")
+        let check = try ReferenceCheck(on: connection)
+        if check.malformed > 0 { report.add("\(check.malformed) messages name no blob") }
+        for difference in check.differences {
+            let name = "blob \(difference.blob.hexadecimal)"
+            if let counted = difference.counted {
+                report.add("\(name): \(counted) references are counted, \(difference.found) are there")
+            } else {
+                report.add("\(name): \(difference.found) messages name it, and it is not there")
             }
         }
-        for (blob, count) in references {
-            report.add("blob \(blob.hexadecimal): \(count) messages name it, and it is not there")
+    }
+}
+
+extension VerifyReport {
+    mutating func count(_ page: [KnownBlob]) {
+        blobs += page.count
+        for blob in page {
+            let length = Int64(blob.location?.length ?? 0)
+            bytes += length
+            if blob.references == 0 {
+                unreferencedBlobs += 1
+                unreferencedBytes += length
+            }
         }
     }
 
-    private static func readBlobs(_ connection: SQLiteConnection) throws -> [KnownBlob] {
-        var blobs: [KnownBlob] = []
-        let rows = try connection(.allBlobs).add(Schema.shard).add([] as [UInt8]).add(Int64.max)
-        while try rows.step() {
-            guard let blob = BlobID(rows.bytes(0)) else { continue }
-            let location = BlobLocation(segment: rows.int(1), place: rows.int(2), length: rows.int(3))
-            blobs.append(KnownBlob(blob: blob, location: location, references: rows.int(4)))
+    /// Adds a sentence for each damaged blob, with the messages that have it. They are counted already.
+    mutating func tell(_ damaged: [BlobID: String], _ places: BlobPlaces) {
+        for (blob, fault) in damaged.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal })
+        where faults.count < VerifyReport.maximumFaults {
+            let concerned = places.told(blob)
+            faults.append("blob \(blob.hexadecimal): \(fault)" + (concerned.isEmpty ? "" : "; it is \(concerned)"))
         }
-        return blobs
+    }
+}
+
+extension [KnownBlob] {
+    /// As they lie on the disk.
+    func inOrderOfPlaces() -> [KnownBlob] {
+        sorted { ($0.segment, $0.location?.place ?? 0) < ($1.segment, $1.location?.place ?? 0) }
     }
 }
 
 extension BlobID {
-    var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    var hexadecimal: String { Hex.encode(bytes) }
 }

@@ -23,6 +23,7 @@ public final class EmbeddedStore: Sendable {
     /// For what takes long: verification, the ledger, looking for what is to be forgotten.
     let maintenance: ReaderPool
     let segments: SegmentFiles
+    let gate = MaintenanceGate()
     let spool: SpoolDirectory
     let options: StoreOptions
     let clock: any WallClock
@@ -72,6 +73,7 @@ public final class EmbeddedStore: Sendable {
         try spool.prepare()
 
         let connection = try SQLiteConnection(path: path + "/store.db", role: .writer)
+        try EmbeddedStore.keepRows(of: connection, in: path, layer: layer, logger: logger)
         try Migrator.migrate(connection)
         segments = SegmentFiles(directory: path + "/blobs", layer: layer)
         let writer = try EmbeddedStore.recover(segments, connection, options: options, logger: logger)
@@ -90,18 +92,44 @@ public final class EmbeddedStore: Sendable {
         committer.start()
     }
 
+    /// Before a store of an older program is brought up to date its rows are copied to `before-migration-N.db`, N being the
+    /// version that it has. Segment files are not touched by migrations.
+    private static func keepRows(
+        of connection: SQLiteConnection, in path: String, layer: any FileLayer, logger: Logger
+    ) throws {
+        let found = Int(try connection.pragma("PRAGMA user_version")) ?? 0
+        guard found > 0, found < Schema.migrations.count else { return }
+        let pages = Int64(try connection.pragma("PRAGMA page_count")) ?? 0
+        let size = pages * (Int64(try connection.pragma("PRAGMA page_size")) ?? 4_096)
+        guard layer.freeSpace(path) > 2 * size else {
+            throw StoreOpenError.failed(
+                directory: path,
+                reason:
+                    "it has to be brought from version \(found) to \(Schema.migrations.count), and there is no room for a copy of its rows (\(size) octets) before that; make room"
+            )
+        }
+        let copy = "\(path)/before-migration-\(found).db"
+        let partial = copy + ".partial"
+        try BackupFiles.removeTree(partial)
+        try DatabaseCopy.make(of: connection, at: partial) { _, _ in
+        } _: {
+        }
+        try BackupFiles.layer.open(partial, create: false).sync()
+        try BackupFiles.setMode(0o600, of: partial)
+        try BackupFiles.rename(partial, to: copy)
+        try BackupFiles.layer.syncDirectory(path)
+        logger.notice(
+            "the store is brought up to date; its rows as they were are kept",
+            metadata: ["from": "\(found)", "to": "\(Schema.migrations.count)", "copy": "\(copy)"])
+    }
+
     /// Rows are the truth: what lies in segment files behind them was never promised, and goes.
     private static func recover(
         _ files: SegmentFiles, _ connection: SQLiteConnection, options: StoreOptions, logger: Logger
     ) throws -> SegmentWriter {
-        var last: (segment: Int64, tail: Int64) = (1, 0)
-        let tails = try connection(.segmentTails).add(Schema.shard)
-        while try tails.step() { last = (tails.int(0), tails.int(1)) }
-        for name in try files.layer.list(files.directory) {
-            guard let segment = SegmentFormat.segment(ofFileName: name), segment > last.segment else { continue }
-            logger.notice("a segment file that no row names is removed", metadata: ["file": "\(name)"])
-            try files.layer.remove(files.directory + "/" + name)
-        }
+        let tails = try connection.segmentTails()
+        let last = tails.last ?? (1, 0)
+        try removeUnnamed(files, Set(tails.map(\.segment)), last: last.segment, connection, logger: logger)
         if let file = try? files.file(last.segment) {
             let size = try file.size()
             if size < last.tail {
@@ -124,6 +152,30 @@ public final class EmbeddedStore: Sendable {
             files: files, segmentSize: options.segmentSize, freeSpaceReserve: options.freeSpaceReserve,
             segment: last.segment,
             tail: last.tail)
+    }
+
+    /// Removes files that were begun and never named, behind the last one, and before it those that compaction has emptied: it
+    /// takes away a file's row first.
+    private static func removeUnnamed(
+        _ files: SegmentFiles, _ known: Set<Int64>, last: Int64, _ connection: SQLiteConnection, logger: Logger
+    ) throws {
+        var named: Set<Int64>?
+        for name in try files.layer.list(files.directory) {
+            guard let segment = SegmentFormat.segment(ofFileName: name), !known.contains(segment) else { continue }
+            // Of a new store the first file has no row yet.
+            guard segment > last || !known.isEmpty else { continue }
+            if segment < last {
+                if named == nil { named = try connection.segmentsOfBlobs() }
+                guard named?.contains(segment) == false else {
+                    logger.error(
+                        "a segment file has lost its row; it stays, since messages are in it",
+                        metadata: ["file": "\(name)"])
+                    continue
+                }
+            }
+            logger.notice("a segment file that no row names is removed", metadata: ["file": "\(name)"])
+            try files.layer.remove(files.directory + "/" + name)
+        }
     }
 
     /// Commits what waits and closes. Calls that come later fail with `.closed`.

@@ -51,8 +51,8 @@ extension WriteTransaction {
         try statement.add(blob.bytes).add(prefix).run()
     }
 
-    private func insert(_ summary: StoredSummary, uid: UInt32, in key: MailboxKey) throws {
-        let statement = try writing(.insertSummary)
+    func insert(_ summary: StoredSummary, uid: UInt32, in key: MailboxKey, _ sql: SQL = .insertSummary) throws {
+        let statement = try writing(sql)
         statement.add(key.account.value).add(key.mailbox.value).add(uid)
         statement.add(summary.subject).add(summary.from).add(summary.to).add(summary.cc).add(summary.bcc).add(
             summary.messageID)

@@ -52,10 +52,10 @@ extension Administration {
         case .keep: break
         case .none: domain.subaddressSeparator = nil
         case .character(let text):
-            guard text.utf8.count == 1, let character = text.first, "+-_=.#~".contains(character) else {
+            guard let character = SubaddressSeparators.character(text) else {
                 throw AdministrationFailure(
                     .invalid, "“\(escapedForTerminal(text))” cannot separate a tag",
-                    remedy: "use one of + - _ = . # ~, or none")
+                    remedy: "use one of \(SubaddressSeparators.told), or none")
             }
             domain.subaddressSeparator = character
         }
@@ -124,18 +124,13 @@ extension Administration {
         }
     }
 
-    /// A local target must reach somebody, or mail to the alias would be lost work; outside targets wait for the queue,
-    /// which comes with the next release.
+    /// A local target must reach somebody, or mail to the alias would be lost work; one elsewhere is for the queue.
     /// - Parameter lookup: the directory as it will be after the change.
     private func refuseUnreachable(_ target: EmailAddress, in lookup: some AddressLookup) throws(AdministrationFailure)
     {
         let resolution = RecipientResolver().resolve(target, in: lookup)
         switch resolution.outcome {
-        case .found: return
-        case .notLocal:
-            throw AdministrationFailure(
-                .refused, "\(target) is not an address of this server, and mail is not yet passed on to other servers",
-                remedy: "name an account or alias of this server; forwarding comes with the next release")
+        case .found, .notLocal: return
         case .unknownUser:
             throw AdministrationFailure(
                 .refused, "\(target) would reach nobody",

@@ -1,6 +1,7 @@
 internal import Authentication
 package import MailStore
 package import MartletCore
+package import OutboundDelivery
 
 /// Carries out `AdministrationRequest`s on a store. The same code serves the control socket of a running server and a
 /// command that opened the store itself, so that both do the same and check the same.
@@ -20,22 +21,31 @@ package struct Administration: Sendable {
     let directory: any DirectoryStore
     let mailboxes: any MailboxStore
     let records: any RecordStore
+    let queueStore: any QueueStore
+    let canceller: QueueCanceller
+    let bell: QueueBell
     let clock: any WallClock
     let defaults: Defaults
     /// How the engine looks at itself: engines differ in what there is to compare.
     let verifier: @Sendable () async -> VerificationView
+    /// What the engine can be asked to do with itself; nil where it is looked after by others.
+    let upkeep: (any StoreUpkeep)?
 
     package init(
-        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore, clock: any WallClock,
-        defaults: Defaults,
-        verifier: @escaping @Sendable () async -> VerificationView
+        directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore,
+        queue: any QueueStore, canceller: QueueCanceller, bell: QueueBell, clock: any WallClock, defaults: Defaults,
+        upkeep: (any StoreUpkeep)? = nil, verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
         self.mailboxes = mailboxes
         self.records = records
+        queueStore = queue
+        self.canceller = canceller
+        self.bell = bell
         self.clock = clock
         self.defaults = defaults
         self.verifier = verifier
+        self.upkeep = upkeep
     }
 
     /// Does what is asked. Every failure is a `.failure` with a sentence for people.
@@ -51,8 +61,19 @@ package struct Administration: Sendable {
             case .aliasAdd, .aliasList, .aliasRemove: return try await alias(request)
             case .mailboxList, .messageList, .messageRead, .expungedList, .messageUndelete:
                 return try await message(request)
+            case .importOpen(let address, _):
+                _ = try existingAccount(address)
+                return .transferring
+            case .exportOpen(let address, let mailbox, _):
+                let account = try existingAccount(address)
+                _ = try await stored { () throws(StoreError) in
+                    try await mailboxes.mailbox(named: mailbox, of: account.id)
+                }
+                return .transferring
+            case .queueList, .queueStatistics, .queueChange, .queueCancel: return try await queue(request)
             case .explain(let subject, let limit): return .explanation(try await explain(subject, limit: limit))
             case .verify: return .verification(await verifier())
+            case .repair, .compact, .segmentsHold: return try await maintenance(request)
             case .ledger:
                 return .ledger(LedgerView(try await stored { () throws(StoreError) in try await records.ledger() }))
             }

@@ -36,11 +36,36 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     /// All that can be brought back when both are nil.
     case messageUndelete(address: String, mailbox: String?, uids: [UInt32]?)
 
+    /// After its answer the connection carries `TransferFrame`s to the server until it ends; each batch has an answer.
+    case importOpen(address: String, keepsDuplicates: Bool)
+    /// After its answer come `TransferFrame`s with the messages of a mailbox whose UID is above a number.
+    case exportOpen(address: String, mailbox: String, above: UInt32)
+
+    case queueList(QueueFilter, limit: Int)
+    case queueStatistics
+    case queueChange(QueueStep, QueueFilter)
+    /// What waits ends, with a notice to its sender or without.
+    case queueCancel(QueueFilter, notifies: Bool)
+
     /// A lookup code, a Message-ID or an address.
     case explain(subject: String, limit: Int)
     case ledger
     /// Reads the whole store and compares.
     case verify
+    /// The same, and puts right what can be.
+    case repair(removesDamaged: Bool)
+    /// Gives back what segment files hold and nobody names, where that is so large a part of one: 0 to 1.
+    case compact(deadShare: Double)
+    /// A backup begins or goes on: segment files stay for so many seconds. 0: it has ended.
+    case segmentsHold(holder: Int64, seconds: Int)
+
+    /// Whether its answer takes as long as a store is large.
+    package var takesLong: Bool {
+        switch self {
+        case .verify, .repair, .compact: true
+        default: false
+        }
+    }
 
     /// Octets of a message in one reply.
     package static let maximumPiece = 256 * 1_024
@@ -48,6 +73,29 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     package static let maximumLine = 1 << 20
     /// Things in one list.
     package static let maximumList = 1_000
+}
+
+/// Which of what waits for other servers; all that is given must hold.
+package struct QueueFilter: Codable, Sendable, Hashable {
+    /// A lookup code.
+    package var code: String?
+    package var destination: String?
+    /// Of a sender or recipient.
+    package var address: String?
+    /// `waiting`, `leased`, `held`.
+    package var state: String?
+    package init(code: String? = nil, destination: String? = nil, address: String? = nil, state: String? = nil) {
+        self.code = code
+        self.destination = destination
+        self.address = address
+        self.state = state
+    }
+}
+
+package enum QueueStep: String, Codable, Sendable, Hashable {
+    case hold
+    case release
+    case retry
 }
 
 package enum CatchAllChange: Codable, Sendable, Hashable {

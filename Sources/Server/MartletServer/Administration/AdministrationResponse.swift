@@ -1,4 +1,5 @@
 internal import MailStore
+package import MailTransfer
 internal import MartletCore
 internal import Records
 
@@ -20,9 +21,18 @@ package enum AdministrationResponse: Codable, Sendable, Hashable {
     case piece(base64: String, size: Int)
     case expunged([ExpungedView])
     case undeleted(Int)
+    /// The connection carries frames from here on.
+    case transferring
+    case imported(BatchOutcome)
+    case queue([QueuedMessageView])
+    case queueStatistics(QueueStatisticsView)
+    /// Recipients that were changed.
+    case queueChanged(Int)
     case explanation(ExplanationView)
     case ledger(LedgerView)
     case verification(VerificationView)
+    case repaired(RepairView)
+    case compacted(CompactionView)
     case failure(AdministrationFailure)
 }
 
@@ -105,9 +115,13 @@ package struct MailboxView: Codable, Sendable, Hashable {
     package var messages: Int
     package var unseen: Int
     package var size: Int64
+    package var uidValidity: UInt32
+    package var specialUse: String?
 
     init(_ info: MailboxInfo) {
         name = info.name
+        uidValidity = info.uidValidity
+        specialUse = info.specialUse?.rawValue
         messages = info.messages
         unseen = info.unseen
         size = info.size

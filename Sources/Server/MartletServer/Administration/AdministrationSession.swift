@@ -6,12 +6,12 @@ internal import StoreEngine
 /// How a command reaches the data: through the server that runs on the directory, or, when none runs, by opening the store
 /// itself. The store's lock sees to it that there are never two.
 package final class AdministrationSession {
-    private enum Way {
+    enum Way {
         case server(ControlClient)
-        case store(OpenedStore)
+        case store(OpenedStore, DataDirectory)
     }
 
-    private let way: Way
+    let way: Way
 
     private init(_ way: Way) { self.way = way }
 
@@ -36,7 +36,7 @@ package final class AdministrationSession {
             return AdministrationSession(
                 .store(
                     try await OpenedStore.open(
-                        directory, configuration: configuration, clock: SystemClock(), logger: logger)))
+                        directory, configuration: configuration, clock: SystemClock(), logger: logger), directory))
         } catch {
             throw AdministrationUnreachable(error.description)
         }
@@ -50,7 +50,7 @@ package final class AdministrationSession {
             do throws(FileFailure) { return try client.perform(request) } catch {
                 throw AdministrationUnreachable(error.description)
             }
-        case .store(let store):
+        case .store(let store, _):
             return await store.administration.perform(request)
         }
     }
@@ -63,7 +63,9 @@ package final class AdministrationSession {
 
     /// Ends; what was changed is durable already.
     package func close() {
-        if case .store(let store) = way { store.engine.close() }
+        guard case .store(let store, let directory) = way else { return }
+        store.engine.close()
+        DataOwnership.giveBack(directory)
     }
 }
 

@@ -6,7 +6,9 @@ internal import X509
 /// The authority that a server without a certificate of its own makes for itself, and the certificate that it signs.
 ///
 /// Kept in the data directory: `ca.pem` for clients, `tls/ca-key.pem`, `tls/server.pem` and `tls/server-key.pem` for the
-/// server. Used again at the next start, and renewed before it ends or when other names are wanted.
+/// server. Used again at the next start. The certificate is renewed before it ends or when other names are wanted; the
+/// authority, which clients were told to trust, only when it is absent or near its end: never because it cannot be read, and
+/// never because the clock is behind.
 package struct CertificateAuthority: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -16,6 +18,8 @@ package struct CertificateAuthority: Sendable {
     package struct Identity: Sendable {
         package let certificates: [UInt8]
         package let key: [UInt8]
+        /// For the log: what is not as it should be.
+        package var warning: String?
     }
 
     /// How long the authority and a certificate are valid, and how long before its end one is renewed.
@@ -36,8 +40,18 @@ package struct CertificateAuthority: Sendable {
     package func identity(names: [String], addresses: [[UInt8]], now: Instant) throws(Failure) -> Identity {
         do {
             let authority = try keptAuthority(now: now) ?? makeAuthority(now: now)
-            if let kept = try keptIdentity(authority, names: names, addresses: addresses, now: now) { return kept }
-            return try makeIdentity(authority, names: names, addresses: addresses, now: now)
+            // A clock before the authority's beginning is wrong: that beginning is nearer to the truth.
+            let moment = max(now, instant(authority.certificate.notValidBefore))
+            var identity =
+                try keptIdentity(authority, names: names, addresses: addresses, now: moment)
+                ?? makeIdentity(authority, names: names, addresses: addresses, now: moment)
+            if moment > now {
+                identity.warning =
+                    "\(directory.authorityCertificate) is valid from \(moment) on and it is \(now): is the clock right?"
+            }
+            return identity
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure(description: "cannot make a certificate in \(directory.tls): \(error)")
         }
@@ -50,14 +64,25 @@ package struct CertificateAuthority: Sendable {
 
     // MARK: Kept ones
 
+    /// nil when there is none, or when it is near its end.
     private func keptAuthority(now: Instant) throws -> Authority? {
+        guard FileManager.default.fileExists(atPath: directory.authorityCertificate) else { return nil }
         guard let certificateText = directory.read(directory.authorityCertificate),
-            let keyText = directory.read(directory.authorityKey),
-            let certificate = try? Certificate(pemEncoded: certificateText),
+            let certificate = try? Certificate(pemEncoded: certificateText)
+        else { throw unusable("\(directory.authorityCertificate) is no certificate that can be read") }
+        guard isLasting(certificate, now: now) else { return nil }
+        guard let keyText = directory.read(directory.authorityKey),
             let key = try? P256.Signing.PrivateKey(pemRepresentation: keyText),
-            certificate.publicKey == Certificate.PublicKey(key.publicKey), isGood(certificate, now: now)
-        else { return nil }
+            certificate.publicKey == Certificate.PublicKey(key.publicKey)
+        else { throw unusable("\(directory.authorityKey) is not the key of \(directory.authorityCertificate)") }
         return Authority(certificate: certificate, key: key)
+    }
+
+    private func unusable(_ what: String) -> Failure {
+        Failure(
+            description: what
+                + "; clients trust this authority, so it is not written over: bring the file back, or move ca.pem away to have a new one made"
+        )
     }
 
     private func keptIdentity(_ authority: Authority, names: [String], addresses: [[UInt8]], now: Instant) throws
@@ -76,7 +101,11 @@ package struct CertificateAuthority: Sendable {
     }
 
     private func isGood(_ certificate: Certificate, now: Instant) -> Bool {
-        certificate.notValidBefore <= date(now) && certificate.notValidAfter > date(now + CertificateAuthority.renewal)
+        certificate.notValidBefore <= date(now) && isLasting(certificate, now: now)
+    }
+
+    private func isLasting(_ certificate: Certificate, now: Instant) -> Bool {
+        certificate.notValidAfter > date(now + CertificateAuthority.renewal)
     }
 
     // MARK: New ones
@@ -135,4 +164,9 @@ package struct CertificateAuthority: Sendable {
     }
 
     private func date(_ instant: Instant) -> Date { Date(timeIntervalSince1970: Double(instant.seconds)) }
+
+    /// X.509 tells times from 1950 to 9999.
+    private func instant(_ date: Date) -> Instant {
+        Instant(seconds: Int64(min(max(date.timeIntervalSince1970, -631_152_000), 253_402_300_799)))
+    }
 }

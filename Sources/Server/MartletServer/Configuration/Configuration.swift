@@ -7,6 +7,8 @@ package struct Configuration: Sendable {
         /// nil: the machine's own name.
         package var hostname: Domain?
         package var dataDirectory: String
+        /// nil: whoever starts it.
+        package var user: String?
         /// 0: one a processor.
         package var threads: Int
         package var shutdownPatience: Duration
@@ -70,6 +72,7 @@ package struct Configuration: Sendable {
 
     package struct POP3: Sendable {
         package var idleTimeout: Duration
+        package var loginTimeout: Duration
         package var maximumConnections: Int
         package var maximumConnectionsPerAddress: Int
     }
@@ -85,6 +88,37 @@ package struct Configuration: Sendable {
         package var defaultQuota: Int64?
         package var freeSpaceReserve: Int64
         package var indexCache: Int
+    }
+
+    package struct Queue: Sendable {
+        package var isEnabled: Bool
+        package var lifetime: Duration
+        package var delayNotice: Duration
+        package var firstRetry: Duration
+        package var longestRetry: Duration
+        package var maximumDeliveries: Int
+        package var maximumDeliveriesPerDestination: Int
+    }
+
+    package struct Outbound: Sendable {
+        package var port: Int
+        /// `both`, `ipv4`, `ipv6`.
+        package var addresses: String
+        /// `opportunistic`, `required`, `verified`, `none`.
+        package var tls: String
+        package var routes: [FixedRoute]
+        package var loopbackIsElsewhere: Bool
+        package var connectTimeout: Duration
+        package var replyTimeout: Duration
+        package var rewritesSenders: Bool
+    }
+
+    package struct DNS: Sendable {
+        /// `recursive`, `system`, `none`, or addresses.
+        package var servers: [String]
+        package var trustAnchor: String
+        package var zones: [String]
+        package var timeout: Duration
     }
 
     package struct Log: Sendable {
@@ -103,6 +137,9 @@ package struct Configuration: Sendable {
     package var authentication: Authentication
     /// nil: no subaddressing.
     package var subaddressSeparator: Character?
+    package var queue: Queue
+    package var outbound: Outbound
+    package var dns: DNS
     package var recordsKeepDays: Int
     package var store: Store
     package var log: Log
@@ -111,6 +148,7 @@ package struct Configuration: Sendable {
     package init(_ settings: ConfigurationSettings, issues: inout [ConfigurationIssue]) {
         server = Server(
             hostname: Domain(settings.text("server.hostname")), dataDirectory: settings.text("server.data-directory"),
+            user: settings.text("server.user").isEmpty ? nil : settings.text("server.user"),
             threads: settings.integer("server.threads"),
             shutdownPatience: settings.duration("server.shutdown-patience") ?? .zero)
         listeners = Listeners(
@@ -144,12 +182,31 @@ package struct Configuration: Sendable {
             maximumConnectionsPerAddress: settings.integer("imap.max-connections-per-address"))
         pop3 = POP3(
             idleTimeout: settings.duration("pop3.idle-timeout") ?? .zero,
+            loginTimeout: settings.duration("pop3.login-timeout") ?? .zero,
             maximumConnections: settings.integer("pop3.max-connections"),
             maximumConnectionsPerAddress: settings.integer("pop3.max-connections-per-address"))
         authentication = Authentication(
             allowsPlaintextFromLoopback: settings.boolean("auth.plaintext-from-loopback"),
             slowsDownFailures: settings.boolean("auth.delay"))
         subaddressSeparator = settings.text("addresses.subaddress-separator").first
+        queue = Queue(
+            isEnabled: settings.boolean("queue.enabled"), lifetime: settings.duration("queue.lifetime") ?? .zero,
+            delayNotice: settings.duration("queue.delay-notice") ?? .zero,
+            firstRetry: settings.duration("queue.first-retry") ?? .zero,
+            longestRetry: settings.duration("queue.longest-retry") ?? .zero,
+            maximumDeliveries: settings.integer("queue.max-deliveries"),
+            maximumDeliveriesPerDestination: settings.integer("queue.max-deliveries-per-destination"))
+        outbound = Outbound(
+            port: settings.integer("outbound.port"), addresses: settings.text("outbound.addresses"),
+            tls: settings.text("outbound.tls"),
+            routes: settings.texts("outbound.routes").compactMap { FixedRoute($0) },
+            loopbackIsElsewhere: settings.boolean("outbound.loopback-is-elsewhere"),
+            connectTimeout: settings.duration("outbound.connect-timeout") ?? .zero,
+            replyTimeout: settings.duration("outbound.reply-timeout") ?? .zero,
+            rewritesSenders: settings.boolean("outbound.sender-rewriting"))
+        dns = DNS(
+            servers: settings.texts("dns.servers"), trustAnchor: settings.text("dns.trust-anchor"),
+            zones: settings.texts("dns.zones"), timeout: settings.duration("dns.timeout") ?? .zero)
         recordsKeepDays = settings.integer("records.keep-days")
         store = Store(
             expungeRetention: settings.duration("store.expunge-retention") ?? .zero,

@@ -1,7 +1,8 @@
 extension ConfigurationKey {
     /// Every key, in the order of the reference. An empty file is a complete configuration.
     package static let all: [ConfigurationKey] =
-        server + listeners + tls + smtp + lmtp + imap + pop3 + auth + addresses + records + store + log
+        server + listeners + tls + smtp + lmtp + imap + pop3 + auth + addresses + queue + outbound + dns + records
+        + store + log
 
     private static let server: [ConfigurationKey] = [
         ConfigurationKey(
@@ -12,6 +13,10 @@ extension ConfigurationKey {
             "server.data-directory", .path, "/var/lib/martlet",
             "Where everything is kept: mail, accounts, records, keys, the log and the control socket. Made when it is missing, for this user only."
         ),
+        ConfigurationKey(
+            "server.user", .userName, "",
+            "As whom the server goes on when root starts it: ports are bound first, then root's rights are given up for good. The data directory, "
+                + "and the files of tls, must be this user's to read. Empty: it stays who starts it."),
         ConfigurationKey(
             "server.threads", .integer(0...256), "0",
             "Threads that serve connections. 0: as many as the machine has processors."),
@@ -71,7 +76,7 @@ extension ConfigurationKey {
             "Octets of a command with its line end; longer ones get 500 5.5.2. RFC 5321 §4.5.3.1.4 demands 512, extensions more."
         ),
         ConfigurationKey(
-            "smtp.max-header-size", .byteCount(16_384...64_000_000), "1MiB",
+            "smtp.max-header-size", .byteCount(16_384...1_048_576), "1MiB",
             "Octets of a message's header fields together; more get 552 5.3.4."),
         ConfigurationKey(
             "smtp.max-errors", .integer(1...1_000), "20",
@@ -135,6 +140,9 @@ extension ConfigurationKey {
             "How long a session may say nothing before it is closed, with nothing deleted. RFC 1939 §3 demands 10 minutes."
         ),
         ConfigurationKey(
+            "pop3.login-timeout", .duration(.seconds(5) ... .seconds(3_600)), "1m",
+            "How long a connection may stay without a login before it is closed."),
+        ConfigurationKey(
             "pop3.max-connections", .integer(1...1_000_000), "5000", "Connections to one POP3 service at a time."),
         ConfigurationKey(
             "pop3.max-connections-per-address", .integer(1...1_000_000), "50",
@@ -159,6 +167,82 @@ extension ConfigurationKey {
         )
     ]
 
+    private static let queue: [ConfigurationKey] = [
+        ConfigurationKey(
+            "queue.enabled", .boolean, "true",
+            "Whether mail goes to other servers: that of users, and what aliases forward. false: such addresses get 550 5.7.1."
+        ),
+        ConfigurationKey(
+            "queue.lifetime", .duration(.seconds(60) ... .seconds(2_592_000)), "5d",
+            "How long a message is tried before it comes back to its sender. RFC 5321 §4.5.4.1 demands at least 4 to 5 days."
+        ),
+        ConfigurationKey(
+            "queue.delay-notice", .duration(.seconds(1) ... .seconds(2_592_000)), "4h",
+            "After how long a sender is told that a message is still on its way."),
+        ConfigurationKey(
+            "queue.first-retry", .duration(.seconds(1) ... .seconds(86_400)), "5m",
+            "The pause after the first attempt that failed. Those after it grow from step to step, up to queue.longest-retry."
+        ),
+        ConfigurationKey(
+            "queue.longest-retry", .duration(.seconds(1) ... .seconds(604_800)), "4h",
+            "The longest pause between two attempts to hand a message on."),
+        ConfigurationKey(
+            "queue.max-deliveries", .integer(1...10_000), "200", "Deliveries to other servers at a time, in all."),
+        ConfigurationKey(
+            "queue.max-deliveries-per-destination", .integer(1...1_000), "20",
+            "Deliveries to one domain at a time. Each begins with two, and gets more while they succeed."),
+    ]
+
+    private static let outbound: [ConfigurationKey] = [
+        ConfigurationKey(
+            "outbound.port", .integer(1...65_535), "25", "The port of other servers that MX records lead to."),
+        ConfigurationKey(
+            "outbound.addresses", .choice(["both", "ipv4", "ipv6"]), "both",
+            "Which addresses of other servers are used. ipv4: where this machine's IPv6 has no name in the DNS, others refuse mail from it."
+        ),
+        ConfigurationKey(
+            "outbound.tls", .choice(["opportunistic", "required", "verified", "none"]), "opportunistic",
+            "opportunistic: encrypted where the other server can, whatever its certificate. required: never in clear. verified: and with a "
+                + "certificate that is valid for the server's name. none: in clear."),
+        ConfigurationKey(
+            "outbound.routes", .routes, "none",
+            "Where mail goes instead of to the MX of its domain: a list of domain=host:port. *=host:port is a smart host for all the others. "
+                + "The host is a name, an IPv4 address or an IPv6 address in brackets."),
+        ConfigurationKey(
+            "outbound.loopback-is-elsewhere", .boolean, "false",
+            "Whether a server that answers on this machine's loopback is another one. For labs and tests: otherwise mail that leads here "
+                + "would go in circles."),
+        ConfigurationKey(
+            "outbound.connect-timeout", .duration(.milliseconds(100) ... .seconds(300)), "30s",
+            "How long a connection to another server may take to come about."),
+        ConfigurationKey(
+            "outbound.reply-timeout", .duration(.milliseconds(100) ... .seconds(3_600)), "5m",
+            "How long another server may take for a reply (RFC 5321 §4.5.3.2 asks for 5 minutes); twice as long for the reply to a whole message."
+        ),
+        ConfigurationKey(
+            "outbound.sender-rewriting", .boolean, "true",
+            "Whether forwarded mail gets a return path of this server (SRS), so that the next server's SPF check passes."
+        ),
+    ]
+
+    private static let dns: [ConfigurationKey] = [
+        ConfigurationKey(
+            "dns.servers", .nameServers(words: ["recursive", "system", "none"]), "recursive",
+            "Who is asked. recursive: the DNS's own servers from the root down, which keeps answers from being forged or limited on the way. "
+                + "system: the resolvers of /etc/resolv.conf. A list of addresses, with @port where it is not 53. none: the zone files alone."
+        ),
+        ConfigurationKey(
+            "dns.trust-anchor", .path, "/usr/share/dns/root.key",
+            "A file with the root's DNSSEC keys; where it is not there, or empty, nothing is validated."),
+        ConfigurationKey(
+            "dns.zones", .paths, "",
+            "Zone files in master-file format, comma-separated, that are answered from before anybody is asked. For labs and tests."
+        ),
+        ConfigurationKey(
+            "dns.timeout", .duration(.milliseconds(100) ... .seconds(120)), "20s",
+            "How long a question to the DNS may take, with all that has to be asked for it."),
+    ]
+
     private static let records: [ConfigurationKey] = [
         ConfigurationKey(
             "records.keep-days", .integer(1...3_650), "30",
@@ -169,7 +253,7 @@ extension ConfigurationKey {
     private static let store: [ConfigurationKey] = [
         ConfigurationKey(
             "store.expunge-retention", .duration(.zero ... .seconds(31_536_000)), "14d",
-            "How long a message can be brought back with `martlet message undelete` after it was expunged. 0s: not at all."
+            "How long a message can be brought back with `martlet message undelete` after it was expunged. 0s: until the next hourly clean-up."
         ),
         ConfigurationKey(
             "store.quota-default", .byteCount(1_000_000...1_000_000_000_000_000, allowsNone: true), "none",
@@ -186,8 +270,7 @@ extension ConfigurationKey {
     private static let log: [ConfigurationKey] = [
         ConfigurationKey(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), "info", reload: .signal,
-            "How much is logged: info is one line for each message, debug is for an operator who looks for something, trace shows the "
-                + "protocol without secrets."),
+            "How much is logged: info is one line for each message, debug is for an operator who looks for something."),
         ConfigurationKey(
             "log.format", .choice(["text", "json"]), "text", "One line of text or one JSON object for each event."),
     ]

@@ -11,11 +11,19 @@ package struct ConfigurationKey: Sendable {
         case duration(ClosedRange<Duration>, allowsNone: Bool = false)
         /// A domain name; empty where the documentation says what that means.
         case hostName
+        /// A user of the machine; empty where the documentation says what that means.
+        case userName
         /// A path; empty where the documentation says what that means.
         case path
         /// A list of `address:port`, `[v6 address]:port` and socket paths; `none` for an empty one.
         case listenAddresses
         case choice([String])
+        /// A list of resolvers: `192.0.2.53`, `192.0.2.53@5353`; or one of the words.
+        case nameServers(words: [String])
+        /// A list of `domain=host:port`; `none` for an empty one. `*` stands for every domain.
+        case routes
+        /// A list of paths.
+        case paths
         /// One printable ASCII character that may stand in an address, or `none`.
         case separator
     }

@@ -172,4 +172,9 @@ package struct ConfigurationSettings: Sendable {
         }
         return value
     }
+
+    func texts(_ name: String) -> [String] {
+        guard case .texts(let value) = self[name].value else { preconditionFailure("\(name) is a list") }
+        return value
+    }
 }

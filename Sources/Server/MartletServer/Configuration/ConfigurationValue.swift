@@ -1,17 +1,20 @@
 internal import Glibc
 internal import MartletCore
+package import NetworkTransport
 
 /// A place to listen on.
-package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
-    /// `host` is a numeric address, IPv6 without brackets.
-    case internet(host: String, port: Int)
-    case unix(path: String)
+package typealias ListenAddress = Listener.Endpoint
 
-    package var description: String {
-        switch self {
-        case .internet(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): path
-        }
+/// The characters of which one may stand before the tag in `user+tag`.
+enum SubaddressSeparators {
+    static let all = "+-_=.#~"
+    /// For people.
+    static let told = all.map { String($0) }.joined(separator: " ")
+
+    /// The character that `text` is, when it may be one.
+    static func character(_ text: String) -> Character? {
+        guard text.utf8.count == 1, let character = text.first, all.contains(character) else { return nil }
+        return character
     }
 }
 
@@ -25,6 +28,8 @@ package enum ConfigurationValue: Sendable, Hashable {
     case duration(Duration?)
     case text(String)
     case addresses([ListenAddress])
+    /// A list whose elements were checked; empty for `none`.
+    case texts([String])
 }
 
 /// Why a text is no value of its key: what is wrong and what to do, each a sentence without the key's name.
@@ -38,6 +43,7 @@ extension ConfigurationKey {
     /// separated by commas.
     package func parse(_ elements: [String]) throws(ConfigurationValueError) -> ConfigurationValue {
         if case .listenAddresses = kind { return .addresses(try ConfigurationKey.listenAddresses(elements)) }
+        if let texts = try listed(elements) { return .texts(texts) }
         guard elements.count == 1 else {
             throw ConfigurationValueError(problem: "takes one value, not a list", remedy: "write \(example)")
         }
@@ -72,6 +78,12 @@ extension ConfigurationKey {
                 throw wrongType(text, "a host name such as mail.example.org")
             }
             return .text(text.isEmpty ? "" : Domain(text)?.ascii ?? text)
+        case .userName:
+            let isName = text.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/")
+            }
+            guard isName, text.utf8.count <= 64, !text.hasPrefix("-") else { throw wrongType(text, "a user's name") }
+            return .text(text)
         case .path:
             guard !text.utf8.contains(0) else { throw wrongType(text, "a path") }
             return .text(text)
@@ -80,12 +92,12 @@ extension ConfigurationKey {
             return .text(text)
         case .separator:
             if text == "none" { return .text("") }
-            guard text.utf8.count == 1, "+-_=.#~".contains(text) else {
-                throw wrongType(text, "one of + - _ = . # ~, or none")
+            guard SubaddressSeparators.character(text) != nil else {
+                throw wrongType(text, "one of \(SubaddressSeparators.told), or none")
             }
             return .text(text)
-        case .listenAddresses:
-            preconditionFailure("lists of addresses are read above")
+        case .listenAddresses, .nameServers, .routes, .paths:
+            preconditionFailure("lists are read above")
         }
     }
 
@@ -101,10 +113,14 @@ extension ConfigurationKey {
             "duration, \(ConfigurationKey.text(duration: range.lowerBound)) to \(ConfigurationKey.text(duration: range.upperBound))"
                 + (allowsNone ? ", or none" : "")
         case .hostName: "host name"
+        case .userName: "user name"
         case .path: "path"
         case .listenAddresses: "list of address:port, [v6 address]:port or socket paths; none"
         case .choice(let choices): "one of " + choices.joined(separator: ", ")
-        case .separator: "one of + - _ = . # ~, or none"
+        case .separator: "one of \(SubaddressSeparators.told), or none"
+        case .nameServers(let words): "list of addresses with @port, or one of " + words.joined(separator: ", ")
+        case .routes: "list of domain=host:port; none"
+        case .paths: "list of paths"
         }
     }
 

@@ -43,7 +43,7 @@ package final class ControlClient {
 
     package func perform(_ request: AdministrationRequest) throws(FileFailure) -> AdministrationResponse {
         // To read a whole store takes as long as it takes; a server that dies ends the wait all the same.
-        wait(seconds: request == .verify ? 0 : ControlClient.patience)
+        wait(seconds: request.takesLong ? 0 : ControlClient.patience)
         do {
             try send(Array(try JSONEncoder().encode(request)) + [UInt8(ascii: "\n")])
             return try JSONDecoder().decode(AdministrationResponse.self, from: Data(try receiveLine()))
@@ -60,7 +60,17 @@ package final class ControlClient {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    private func send(_ bytes: [UInt8]) throws(FileFailure) {
+    /// An import or export is beginning: an answer takes as long as it takes.
+    func waitForEver() { wait(seconds: 0) }
+
+    /// Octets that have come behind the last line; waits until there are some.
+    func receive() throws(FileFailure) -> [UInt8] {
+        while buffer.isEmpty { try fill() }
+        defer { buffer = [] }
+        return buffer
+    }
+
+    func send(_ bytes: [UInt8]) throws(FileFailure) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -70,7 +80,7 @@ package final class ControlClient {
         }
     }
 
-    private func receiveLine() throws(FileFailure) -> [UInt8] {
+    func receiveLine() throws(FileFailure) -> [UInt8] {
         var searched = 0
         while true {
             if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -82,7 +92,13 @@ package final class ControlClient {
             guard buffer.count < ControlClient.maximumReply else {
                 throw FileFailure("the server's answer is too long")
             }
-            var piece = [UInt8](repeating: 0, count: 65_536)
+            try fill()
+        }
+    }
+
+    private func fill() throws(FileFailure) {
+        while true {
+            var piece = [UInt8](repeating: 0, count: 262_144)
             let count = recv(descriptor, &piece, piece.count, 0)
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN {
@@ -90,6 +106,7 @@ package final class ControlClient {
             }
             guard count > 0 else { throw FileFailure("the server closed the control connection") }
             buffer += piece[..<count]
+            return
         }
     }
 }

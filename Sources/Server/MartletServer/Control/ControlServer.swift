@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Glibc
 internal import Logging
+internal import MailTransfer
 internal import NIOCore
 internal import NetworkTransport
 
@@ -45,6 +46,9 @@ actor ControlSession: ConnectionSession {
     private let logger: Logger
     private var buffer: [UInt8] = []
     private var isWorking = false
+    private var isOver = false
+    /// From the request for it on, the connection carries an import's frames.
+    private var importing: ControlImport?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { connection.executor }
 
@@ -58,60 +62,105 @@ actor ControlSession: ConnectionSession {
 
     func received(_ bytes: ByteBuffer) {
         buffer.append(contentsOf: bytes.readableBytesView)
-        step()
+        guard !isWorking else { return connection.pauseReading() }
+        isWorking = true
+        Task { await work() }
     }
 
     func tlsEstablished() {}
 
     func deadlinePassed() { connection.close() }
 
-    func closed(_ reason: CloseReason) { buffer = [] }
+    func closed(_ reason: CloseReason) {
+        isOver = true
+        buffer = []
+        importing = nil
+    }
 
     func serverIsClosing() { if !isWorking { connection.close() } }
 
-    /// Takes the next line when none is being worked on.
-    private func step() {
-        guard !isWorking else { return connection.pauseReading() }
-        guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else {
-            if buffer.count > AdministrationRequest.maximumLine {
-                reply(
-                    .failure(
-                        AdministrationFailure(
-                            .invalid, "the request is longer than \(AdministrationRequest.maximumLine) octets")))
-                connection.close()
+    /// Answers line after line until all that are whole are done.
+    private func work() async {
+        while !isOver, importing == nil, let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = Array(buffer[..<end])
+            buffer.removeSubrange(...end)
+            connection.setDeadline(after: nil)
+            let (answer, request) = await ControlSession.answer(line, administration, logger)
+            connection.write(answer)
+            connection.setDeadline(after: ControlSession.idleLimit)
+            await connection.drained()
+            switch request.flatMap({ administration.transfer($0) }) {
+            case .imports(let importer): importing = ControlImport(importer)
+            case .exports(let exporter, let mailbox, let uid): await export(exporter, mailbox, above: uid)
+            case nil: break
             }
-            return connection.resumeReading()
         }
-        let line = Data(buffer[..<end])
-        buffer.removeSubrange(...end)
-        guard let request = try? JSONDecoder().decode(AdministrationRequest.self, from: line) else {
-            reply(
-                .failure(
-                    AdministrationFailure(
-                        .invalid, "the server does not know this request",
-                        remedy: "is it of another version than the command?")))
-            return step()
+        while let importing, !isOver, !buffer.isEmpty {
+            connection.setDeadline(after: nil)
+            importing.frames.append(buffer)
+            buffer = []
+            guard await stepImport(importing) else { return }
         }
-        isWorking = true
-        connection.setDeadline(after: nil)
-        Task { await perform(request) }
+        isWorking = false
+        guard !isOver else { return }
+        guard buffer.count <= AdministrationRequest.maximumLine else {
+            let limit = AdministrationRequest.maximumLine
+            connection.write(
+                ControlSession.encoded(
+                    .failure(AdministrationFailure(.invalid, "the request is longer than \(limit) octets"))))
+            return connection.close()
+        }
+        connection.setDeadline(after: ControlSession.idleLimit)
+        connection.resumeReading()
     }
 
-    private func perform(_ request: AdministrationRequest) async {
+    /// Beside the event loop, which mail connections share: a list of all accounts takes its time to be encoded.
+    @concurrent private static func answer(
+        _ line: [UInt8], _ administration: Administration, _ logger: Logger
+    ) async -> (answer: [UInt8], request: AdministrationRequest?) {
+        guard let request = try? JSONDecoder().decode(AdministrationRequest.self, from: Data(line)) else {
+            let failure = AdministrationFailure(
+                .invalid, "the server does not know this request",
+                remedy: "is it of another version than the command?")
+            return (encoded(.failure(failure)), nil)
+        }
         let response = await administration.perform(request)
         logger.info(
             "administration",
             metadata: ["request": "\(request.name)", "outcome": "\(response.isFailure ? "refused" : "done")"])
-        reply(response)
-        isWorking = false
-        connection.setDeadline(after: ControlSession.idleLimit)
-        step()
+        return (encoded(response), response.isFailure ? nil : request)
     }
 
-    private func reply(_ response: AdministrationResponse) {
-        // Encoding plain values cannot fail; an empty line would tell the client that it did.
-        connection.write(Array((try? JSONEncoder().encode(response)) ?? Data()) + [UInt8(ascii: "\n")])
+    // MARK: What transfers use
+
+    func tell(_ response: AdministrationResponse) {
+        connection.write(ControlSession.encoded(response))
         connection.flush()
+    }
+
+    func endTransfer(_ response: AdministrationResponse) {
+        guard !isOver else { return }
+        importing = nil
+        tell(response)
+        connection.close()
+    }
+
+    func send(_ frame: TransferFrame) { connection.write(frame.encoded) }
+
+    func flushAll() async { await connection.drained() }
+
+    /// Waits when more than `limit` octets have not gone out. False when the client is gone.
+    func waitForClient(_ limit: Int) async -> Bool {
+        if connection.pendingBytes > limit {
+            connection.setDeadline(after: ControlSession.idleLimit)
+            await connection.drained()
+        }
+        return !isOver
+    }
+
+    /// Encoding plain values cannot fail; an empty line would tell the client that it did.
+    private static func encoded(_ response: AdministrationResponse) -> [UInt8] {
+        Array((try? JSONEncoder().encode(response)) ?? Data()) + [UInt8(ascii: "\n")]
     }
 }
 

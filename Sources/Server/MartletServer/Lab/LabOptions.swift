@@ -9,6 +9,9 @@ package struct LabOptions: Sendable {
         package var domain: Domain
         package var host: String
         package var port: Int
+
+        /// As `outbound.routes` has it.
+        var text: String { "\(domain.ascii)=\(host.contains(":") ? "[\(host)]" : host):\(port)" }
     }
 
     package var directory: DataDirectory
@@ -135,7 +138,10 @@ package struct LabOptions: Sendable {
     package func preset(hasIPv6: Bool) -> [(key: String, value: String)] {
         var preset = [
             ("server.hostname", "mail.\(domain.ascii)"), ("server.data-directory", directory.path),
-            ("auth.plaintext-from-loopback", "true"),
+            ("auth.plaintext-from-loopback", "true"), ("outbound.loopback-is-elsewhere", "true"),
+            ("dns.servers", resolver.map { "\($0.host)@\($0.port)" } ?? "none"), ("dns.trust-anchor", ""),
+            ("dns.zones", zones.joined(separator: ",")),
+            ("outbound.routes", routes.isEmpty ? "none" : routes.map(\.text).joined(separator: ",")),
         ]
         for (service, number) in LabOptions.services {
             let port = portBase + number

@@ -18,6 +18,8 @@ package struct DataDirectory: Sendable, Hashable {
     package var labFile: String { path + "/lab.json" }
     /// What a lab knows of its last start: domain and password of the accounts that it made.
     package var labState: String { path + "/lab.state" }
+    /// By which rewritten senders of forwarded mail are known again.
+    package var senderRewritingKey: String { path + "/srs.key" }
     package var authorityCertificate: String { path + "/ca.pem" }
     package var authorityKey: String { tls + "/ca-key.pem" }
     package var serverCertificate: String { tls + "/server.pem" }
@@ -29,13 +31,13 @@ package struct DataDirectory: Sendable, Hashable {
     /// Whether a server has listened here; it may be gone.
     package var hasControlSocket: Bool { FileManager.default.fileExists(atPath: controlSocket) }
 
-    /// Makes the directory and what is in it. Others may pass through to `ca.pem`; all else is the owner's alone.
+    /// Makes the directory and what is in it, for its owner alone. One that is there keeps its mode.
     package func create() throws(FileFailure) {
         for directory in [path, store, tls] {
             do {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: directory == path ? 0o755 : 0o700])
+                    attributes: [.posixPermissions: 0o700])
             } catch {
                 throw FileFailure("cannot make the directory \(directory): \(reason(error))")
             }
@@ -64,8 +66,23 @@ package struct DataDirectory: Sendable, Hashable {
 
     /// The content of a file; nil when it cannot be read.
     package static func bytes(of file: String) -> [UInt8]? {
-        FileManager.default.contents(atPath: file).map { Array($0) }
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            // A pipe is as good as a file.
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0, bytes.count + count <= maximumFile else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
     }
+
+    /// Octets of the largest file that is read whole.
+    private static let maximumFile = 64 << 20
 
     /// Writes a small file whole: to another name, synced, then renamed, and the name synced.
     package func write(_ text: String, to file: String, mode: mode_t) throws(FileFailure) {
@@ -76,11 +93,10 @@ package struct DataDirectory: Sendable, Hashable {
         defer { close(descriptor) }
         // The mode counts whatever the umask is.
         fchmod(descriptor, mode)
-        let bytes = Array(text.utf8)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-            rename(temporary, file) == 0
-        else {
-            throw FileFailure("cannot write \(file): \(String(cString: strerror(errno)))")
+        guard writeAll(Array(text.utf8), to: descriptor), fsync(descriptor) == 0, rename(temporary, file) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw FileFailure("cannot write \(file): \(String(cString: strerror(code)))")
         }
         try sync((file as NSString).deletingLastPathComponent)
     }

@@ -14,10 +14,12 @@ struct MailServices: Sendable {
 
     /// Starts all, or none.
     /// - Throws: `BindError` naming the address that could not be had.
-    static func start(_ server: Server, tls: TLSContextBox) async throws -> MailServices {
+    static func start(
+        _ server: Server, tls: TLSContextBox, outbound: SMTPServerConfiguration.Outbound?
+    ) async throws -> MailServices {
         var services = MailServices()
         do {
-            try await services.start(server, tls)
+            try await services.start(server, tls, outbound)
         } catch {
             await services.close(patience: .zero)
             throw error
@@ -36,18 +38,21 @@ struct MailServices: Sendable {
     /// How long the last records have to become durable.
     private static let recordPatience = Duration.seconds(1)
 
-    private mutating func start(_ server: Server, _ tls: TLSContextBox) async throws {
+    private mutating func start(
+        _ server: Server, _ tls: TLSContextBox, _ outbound: SMTPServerConfiguration.Outbound?
+    ) async throws {
         let configuration = server.configuration
         var options = Authenticator.Options()
         options.plaintextFromLoopback = configuration.authentication.allowsPlaintextFromLoopback
         options.slowsDownFailures = configuration.authentication.slowsDownFailures
         let authenticator = Authenticator(
-            directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options)
+            directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options,
+            codes: server.store.codes)
         let recorder = RefusalRecorder(
             records: server.store.engine, codes: authenticator.codes, clock: server.clock,
             logger: server.log.logger("gate"))
-        let door = Door(group: server.group, tls: tls, recorder: recorder)
-        try await startSMTP(server, authenticator, door)
+        let door = Door(group: server.group, tls: tls, recorder: recorder, sockets: server.sockets)
+        try await startSMTP(server, authenticator, door, outbound)
         try await startIMAP(server, authenticator, door)
         try await startPOP3(server, authenticator, door)
     }
@@ -57,6 +62,7 @@ struct MailServices: Sendable {
         let group: any EventLoopGroup
         let tls: TLSContextBox
         let recorder: RefusalRecorder
+        let sockets: BoundSockets?
 
         func refused(_ service: String) -> @Sendable (String, ConnectionGate.Refusal) -> String? {
             { [recorder] address, refusal in
@@ -72,14 +78,17 @@ struct MailServices: Sendable {
         guard !addresses.isEmpty else { return }
         var options = options
         options.recordRefusal = door.refused(options.service)
+        if let sockets = door.sockets { options.boundSocket = { sockets.take($0) } }
         listeners.append(
             try await Listener.start(
-                options, on: addresses.map(\.endpoint), group: door.group, tls: door.tls, makeSession: makeSession))
+                options, on: addresses, group: door.group, tls: door.tls, makeSession: makeSession))
     }
 
     // MARK: SMTP, submission, LMTP
 
-    private mutating func startSMTP(_ server: Server, _ authenticator: Authenticator, _ door: Door) async throws {
+    private mutating func startSMTP(
+        _ server: Server, _ authenticator: Authenticator, _ door: Door, _ outbound: SMTPServerConfiguration.Outbound?
+    ) async throws {
         let configuration = server.configuration
         let limits = ConnectionGate.Limits(
             connections: configuration.smtp.maximumConnections,
@@ -93,11 +102,13 @@ struct MailServices: Sendable {
             ("submissions", .submission, configuration.listeners.submissions),
             ("lmtp", .lmtp, configuration.listeners.lmtp),
         ]
+        var settings = SMTPServerConfiguration(configuration)
+        settings.outbound = outbound
         for (name, role, addresses) in services {
             let service = SMTPService(
                 role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock,
                 logger: server.log.logger(name),
-                configuration: SMTPServerConfiguration(configuration))
+                configuration: settings)
             smtpServices.append(service)
             let options = service.listenerOptions(
                 name: name, isImplicitTLS: name == "submissions", limits: role == .lmtp ? lmtpLimits : limits)
@@ -133,6 +144,7 @@ struct MailServices: Sendable {
         let configuration = server.configuration
         var options = POP3ServerConfiguration()
         options.idleTimeout = configuration.pop3.idleTimeout
+        options.loginTimeout = configuration.pop3.loginTimeout
         let service = POP3Service(
             store: server.store.engine, authenticator: authenticator, configuration: options,
             logger: server.log.logger("pop3"))
@@ -145,15 +157,6 @@ struct MailServices: Sendable {
                 service: name, usesImplicitTLS: isImplicit, limits: limits,
                 refusalGreeting: { isImplicit ? [] : POP3Service.refusalGreeting($0) })
             try await listen(listenerOptions, addresses, door, service.makeSession)
-        }
-    }
-}
-
-extension ListenAddress {
-    var endpoint: Listener.Endpoint {
-        switch self {
-        case .internet(let host, let port): .internet(host: host, port: port)
-        case .unix(let path): .unix(path: path)
         }
     }
 }

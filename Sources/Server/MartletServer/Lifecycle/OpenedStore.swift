@@ -3,6 +3,7 @@ internal import Glibc
 internal import Logging
 internal import MailStore
 internal import MartletCore
+internal import OutboundDelivery
 internal import StoreEngine
 
 /// The store of a data directory with what its configuration says, and the administration on top of it: the part that a
@@ -10,6 +11,10 @@ internal import StoreEngine
 struct OpenedStore: Sendable {
     let engine: EmbeddedStore
     let administration: Administration
+    /// Makes the codes of all records of this process.
+    let codes: LookupCodes
+    let notices: NoticeMaker
+    let bell: QueueBell
 
     static func open(
         _ directory: DataDirectory, configuration: Configuration, clock: any WallClock, logger: Logger
@@ -23,15 +28,18 @@ struct OpenedStore: Sendable {
         let defaults = Administration.Defaults(
             quota: configuration.store.defaultQuota, subaddressSeparator: configuration.subaddressSeparator,
             hostname: configuration.effectiveHostname)
+        let codes = LookupCodes()
+        let notices = NoticeMaker(
+            hostname: configuration.effectiveHostname, lifetime: configuration.queue.lifetime,
+            nextCode: { codes.next(at: $0) }, clock: clock)
+        let bell = QueueBell()
         let administration = Administration(
-            directory: engine, mailboxes: engine, records: engine, clock: clock, defaults: defaults
-        ) {
-            let report = await engine.verify()
-            return VerificationView(
-                isSound: report.isSound, messages: report.messages, blobs: report.blobs, bytes: report.bytes,
-                unreferencedBytes: report.unreferencedBytes, faultCount: report.faultCount, faults: report.faults)
-        }
-        return OpenedStore(engine: engine, administration: administration)
+            directory: engine, mailboxes: engine, records: engine, queue: engine,
+            canceller: QueueCanceller(store: engine, notices: notices), bell: bell, clock: clock, defaults: defaults,
+            upkeep: EmbeddedUpkeep(engine: engine)
+        ) { VerificationView(await engine.verify()) }
+        return OpenedStore(
+            engine: engine, administration: administration, codes: codes, notices: notices, bell: bell)
     }
 }
 

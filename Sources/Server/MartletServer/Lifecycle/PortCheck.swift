@@ -1,4 +1,5 @@
 internal import Glibc
+internal import NetworkTransport
 
 /// Finds out before anything is made whether the addresses can be listened on: binds each one and lets it go.
 package enum PortCheck {
@@ -8,8 +9,7 @@ package enum PortCheck {
         for (service, addresses) in listeners.all {
             for case .internet(let host, let port) in addresses {
                 guard let code = bindError(host: host, port: port) else { continue }
-                problems.append(
-                    "listeners.\(service): \(ListenAddress.internet(host: host, port: port)) \(told(code, port: port))")
+                problems.append("listeners.\(service): \(BindError(.internet(host: host, port: port), errno: code))")
             }
         }
         return problems
@@ -18,25 +18,26 @@ package enum PortCheck {
     /// Whether this machine has the address ::1.
     package static var hasIPv6Loopback: Bool { bindError(host: "::1", port: 0) == nil }
 
-    private static func told(_ code: Int32, port: Int) -> String {
-        switch code {
-        case EADDRINUSE: "is in use; is another server running there?"
-        case EACCES: "is not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-        case EADDRNOTAVAIL: "is no address of this machine"
-        default: "cannot be had: \(String(cString: strerror(code)))"
-        }
-    }
+    /// Whether IPv6 can be listened on at all.
+    static var hasIPv6: Bool { bindError(host: "::", port: 0) == nil }
 
     /// The error of `bind` and `listen`; nil when they succeed.
-    private static func bindError(host: String, port: Int) -> Int32? {
+    static func bindError(host: String, port: Int) -> Int32? {
+        let (descriptor, code) = bound(host: host, port: port)
+        guard descriptor >= 0 else { return code }
+        defer { close(descriptor) }
+        return listen(descriptor, 1) == 0 ? nil : errno
+    }
+
+    /// A socket that is bound and does not listen; -1 and the error when it cannot be had. An IPv6 one takes IPv6 only.
+    static func bound(host: String, port: Int) -> (descriptor: Int32, code: Int32) {
         let family = host.contains(":") ? AF_INET6 : AF_INET
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return errno }
-        defer { close(descriptor) }
+        guard descriptor >= 0 else { return (-1, errno) }
         var yes: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)
-        var status: Int32
+        let status: Int32
         if family == AF_INET6 {
             setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &yes, size)
             var address = sockaddr_in6()
@@ -59,7 +60,11 @@ package enum PortCheck {
                 }
             }
         }
-        if status == 0 { status = listen(descriptor, 1) }
-        return status == 0 ? nil : errno
+        guard status == 0 else {
+            let code = errno
+            close(descriptor)
+            return (-1, code)
+        }
+        return (descriptor, 0)
     }
 }

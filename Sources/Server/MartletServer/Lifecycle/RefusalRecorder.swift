@@ -6,7 +6,7 @@ internal import NetworkTransport
 internal import Records
 internal import Synchronization
 
-/// Writes records of connections that were refused at the door: one an address, service and minute, the number of the
+/// Writes records of connections that were refused at the door: one a `PeerNetwork`, service and minute, the number of the
 /// others with the next, so that a flood does not become a flood of writes.
 final class RefusalRecorder: Sendable {
     static let interval = Duration.seconds(60)
@@ -37,7 +37,7 @@ final class RefusalRecorder: Sendable {
     ///   is only logged.
     func refused(service: String, address: String, _ refusal: ConnectionGate.Refusal) -> LookupCode? {
         let now = clock.now()
-        guard let (code, before) = window(key: "\(service) \(address)", now: now) else { return nil }
+        guard let (code, before) = window(key: "\(service) \(PeerNetwork(address))", now: now) else { return nil }
         guard let before else { return code }
         let record = RefusalRecorder.record(
             code: code, at: now, service: service, address: address, refusal: refusal, before: before)

@@ -1,6 +1,7 @@
 internal import Authentication
 internal import Glibc
 internal import Logging
+internal import MailStore
 package import MartletCore
 internal import NIOCore
 internal import NIOPosix
@@ -20,6 +21,8 @@ package final class Server: Sendable {
     let group: MultiThreadedEventLoopGroup
     private let tls: TLSContextBox
     private let names: CertificateNames
+    /// Sockets from before the process gave up its rights; nil when it has none to give up.
+    let sockets: BoundSockets?
 
     /// What the server's own certificate is for, where none is configured.
     package struct CertificateNames: Sendable {
@@ -37,7 +40,7 @@ package final class Server: Sendable {
     private init(
         directory: DataDirectory, configuration: Configuration, log: ServerLog, store: OpenedStore,
         clock: any WallClock,
-        group: MultiThreadedEventLoopGroup, tls: TLSContextBox, names: CertificateNames
+        group: MultiThreadedEventLoopGroup, tls: TLSContextBox, names: CertificateNames, sockets: BoundSockets?
     ) {
         self.directory = directory
         self.configuration = configuration
@@ -49,6 +52,7 @@ package final class Server: Sendable {
         self.group = group
         self.tls = tls
         self.names = names
+        self.sockets = sockets
     }
 
     /// Makes the directory, opens the log, the certificate and the store. Nothing listens yet.
@@ -57,7 +61,9 @@ package final class Server: Sendable {
     ) async throws(ServerFailure) -> Server {
         umask(0o077)
         raiseDescriptorLimit()
-        let busy = PortCheck.problems(with: configuration.listeners)
+        try PrivilegedStart.begin(configuration)
+        let sockets = PrivilegedStart.takeSockets()
+        let busy = sockets == nil ? PortCheck.problems(with: configuration.listeners) : []
         guard busy.isEmpty else { throw ServerFailure(.configuration, busy) }
         // Read before anything is made: a certificate that cannot be used is a mistake in the configuration.
         var configured: ServerTLS?
@@ -77,11 +83,16 @@ package final class Server: Sendable {
         }
         do throws(ServerFailure) {
             let tls =
-                if let configured { configured } else { try Server.ownCertificate(directory, names, now: clock.now()) }
+                if let configured {
+                    configured
+                } else {
+                    try Server.ownCertificate(directory, names, now: clock.now(), logger: log.logger("server"))
+                }
             let threads = configuration.server.threads == 0 ? System.coreCount : configuration.server.threads
             return Server(
                 directory: directory, configuration: configuration, log: log, store: store, clock: clock,
-                group: MultiThreadedEventLoopGroup(numberOfThreads: threads), tls: TLSContextBox(tls), names: names)
+                group: MultiThreadedEventLoopGroup(numberOfThreads: threads), tls: TLSContextBox(tls), names: names,
+                sockets: sockets)
         } catch {
             store.engine.close()
             log.finish()
@@ -102,9 +113,12 @@ package final class Server: Sendable {
         // Signals are heard until the store is closed.
         defer { withExtendedLifetime(signals) {} }
         let services: MailServices
+        var outbound: OutboundService?
         do {
-            services = try await MailServices.start(self, tls: tls)
+            if configuration.queue.isEnabled { outbound = try await OutboundService.start(self) }
+            services = try await MailServices.start(self, tls: tls, outbound: outbound?.settings)
         } catch {
+            await outbound?.stop(patience: .zero)
             await closeStore()
             throw ServerFailure(.configuration, ["\(error)"])
         }
@@ -116,6 +130,7 @@ package final class Server: Sendable {
         } catch {
             await control?.close()
             await services.close(patience: .zero)
+            await outbound?.stop(patience: .zero)
             await closeStore()
             throw ServerFailure(.configuration, ["\(error)"])
         }
@@ -125,15 +140,20 @@ package final class Server: Sendable {
                 "version": "\(Version.text)", "directory": "\(directory.path)",
                 "hostname": "\(configuration.effectiveHostname)",
             ])
+        ServiceNotification.ready.send()
         let housekeeping = Task { await housekeep() }
         for await event in signals.events {
             if case .end = event { break }
             await self.reload(reload)
         }
+        ServiceNotification.stopping.send()
         logger.notice("ending")
         housekeeping.cancel()
         await control?.close()
-        await services.close(patience: configuration.server.shutdownPatience)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await services.close(patience: patience) }
+            group.addTask { [outbound] in await outbound?.stop(patience: patience) }
+        }
         await closeStore()
     }
 
@@ -166,12 +186,13 @@ package final class Server: Sendable {
         }
     }
 
-    private static func ownCertificate(_ directory: DataDirectory, _ names: CertificateNames, now: Instant)
-        throws(ServerFailure) -> ServerTLS
-    {
+    private static func ownCertificate(
+        _ directory: DataDirectory, _ names: CertificateNames, now: Instant, logger: Logger
+    ) throws(ServerFailure) -> ServerTLS {
         do {
             let identity = try CertificateAuthority(directory: directory).identity(
                 names: names.names, addresses: names.addresses, now: now)
+            if let warning = identity.warning { logger.warning("certificate", metadata: ["reason": "\(warning)"]) }
             return try ServerTLS(certificates: identity.certificates, key: identity.key)
         } catch {
             throw ServerFailure(.configuration, ["\(error)"])
@@ -193,6 +214,7 @@ package final class Server: Sendable {
 
     /// Once an hour: records and expunged messages that are too old go, and the server's own certificate is renewed in time.
     private func housekeep() async {
+        var isFirstRound = true
         while !Task.isCancelled {
             let now = clock.now()
             do {
@@ -201,11 +223,34 @@ package final class Server: Sendable {
                 if removed > 0 { logger.info("old records removed", metadata: ["count": "\(removed)"]) }
                 let forgotten = try await store.engine.housekeep().forgottenMessages
                 if forgotten > 0 { logger.info("expunged messages forgotten", metadata: ["count": "\(forgotten)"]) }
-                if configuration.tls == nil { tls.replace(with: try Server.ownCertificate(directory, names, now: now)) }
+                if configuration.tls == nil {
+                    tls.replace(with: try Server.ownCertificate(directory, names, now: now, logger: logger))
+                }
             } catch {
                 logger.error("housekeeping failed; it is tried again in an hour", metadata: ["reason": "\(error)"])
             }
+            // Not while a server starts.
+            if !isFirstRound { await compact() }
+            isFirstRound = false
             try? await Task.sleep(for: .seconds(3_600))
+        }
+    }
+}
+
+extension Server {
+    /// Gives back what segment files hold and nobody names, slowly.
+    private func compact() async {
+        do {
+            let report = try await store.engine.compact()
+            for fault in report.faults { logger.error("a content cannot be moved", metadata: ["reason": "\(fault)"]) }
+            guard report.removedFiles > 0 else { return }
+            logger.info(
+                "segment files compacted",
+                metadata: ["files": "\(report.removedFiles)", "octets": "\(report.freedBytes)"])
+        } catch StoreError.notAllowed {
+            // A backup or a repair is under way; there is time.
+        } catch {
+            logger.error("compaction failed; it is tried again in an hour", metadata: ["reason": "\(error)"])
         }
     }
 }

@@ -23,7 +23,8 @@ final class Signals: Sendable {
     /// - Parameter ending: called once, on a thread that serves nobody else, when the first signal to end comes: also when nobody
     ///   reads `events` any more.
     init(ending: @escaping @Sendable () -> Void) {
-        let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(16))
+        // One event waits at a time: many reloads are one, and an end takes the place of a reload.
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(1))
         self.events = events
         var ends: [Int32] = [-1, -1]
         let result = Glibc.pipe(&ends)
@@ -50,7 +51,7 @@ final class Signals: Sendable {
                 if count < 0, errno == EINTR { continue }
                 guard count == 1 else { break }
                 guard Int32(byte) != SIGHUP else {
-                    continuation.yield(.reload)
+                    if !hasEnded { continuation.yield(.reload) }
                     continue
                 }
                 if !hasEnded { ending() }

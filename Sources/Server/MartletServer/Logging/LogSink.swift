@@ -14,12 +14,13 @@ package final class LogSink: Sendable {
         var dropped = 0
         var file: Int32
         var isClosed = false
-        var writers = 0
     }
 
     private let path: String?
     private let writesToStandardError: Bool
     private let state: Mutex<State>
+    /// Held while lines are taken and written, so that they stay in order whoever writes them.
+    private let writing = Mutex(())
     /// Wakes the thread. Both live as long as the process: there is one sink in it.
     private let work = DispatchSemaphore(value: 0)
 
@@ -52,36 +53,40 @@ package final class LogSink: Sendable {
         if isFirst { work.signal() }
     }
 
-    /// Opens the file again, for log rotation.
+    /// Opens the file again, for log rotation. When it cannot be opened, the log goes on in the old one.
     package func reopen() {
         guard let path else { return }
         let next = LogSink.open(path)
+        guard next >= 0 else { return }
         let old = state.withLock { state in
-            let old = state.file
-            state.file = next
-            return old
+            if state.file < 0 { state.file = next }
+            return state.file
         }
-        if old >= 0 { close(old) }
+        guard old != next else { return }
+        // The descriptor keeps its number. The thread may be writing to it at this moment, and a number that was closed
+        // might be a connection's by then.
+        if dup2(next, old) >= 0 { _ = fcntl(old, F_SETFD, FD_CLOEXEC) }
+        close(next)
     }
 
     /// Writes what waits and takes nothing more. Called once, as the process ends.
     package func finish() {
         state.withLock { $0.isClosed = true }
         drain()
-        while state.withLock({ $0.writers > 0 }) { usleep(1_000) }
     }
 
     private static func open(_ path: String) -> Int32 {
         Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     }
 
-    private func drain() {
+    private func drain() { writing.withLock { _ in writePending() } }
+
+    private func writePending() {
         let (bytes, file, dropped) = state.withLock { state in
             defer {
                 state.pending = []
                 state.dropped = 0
             }
-            state.writers += 1
             return (state.pending, state.file, state.dropped)
         }
         var output = bytes
@@ -89,20 +94,9 @@ package final class LogSink: Sendable {
             output += Array(
                 "… \(dropped) log lines were dropped here: they came faster than they could be written\n".utf8)
         }
-        if file >= 0 { LogSink.writeAll(output, to: file) }
+        // A log that cannot be written (disk full) must not stop the mail.
+        if file >= 0 { writeAll(output, to: file) }
         if writesToStandardError { LogSink.offer(output, to: 2) }
-        state.withLock { $0.writers -= 1 }
-    }
-
-    private static func writeAll(_ bytes: [UInt8], to file: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            // A log that cannot be written (disk full) must not stop the mail.
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
     }
 
     /// Writes in pieces that a pipe takes at once, and leaves the rest when nobody reads: the file has it.

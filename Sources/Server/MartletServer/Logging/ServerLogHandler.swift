@@ -99,26 +99,16 @@ package enum LogLine {
         let isPlain =
             !value.isEmpty
             && value.utf8.allSatisfy {
-                $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 < 0x80
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=")
+                    && $0 != UInt8(ascii: "\\")
             }
-        return isPlain ? value : "\"\(escaped(value).replacing("\"", with: "\\\""))\""
+        guard !isPlain else { return value }
+        // The backslash first: what follows writes backslashes of its own.
+        let text = escaped(value.replacing("\\", with: "\\\\")).replacing("\"", with: "\\\"")
+        return "\"\(text)\""
     }
 
-    /// Control characters, line ends, and characters that turn the reading direction, as `\u{1B}`.
-    private static func escaped(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isDangerous) else { return text }
-        var result = ""
-        for scalar in text.unicodeScalars {
-            if isDangerous(scalar) {
-                result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-
-    private static func isDangerous(_ scalar: Unicode.Scalar) -> Bool { JSONText.isEscaped(scalar) }
+    private static func escaped(_ text: String) -> String { escapedForTerminal(text, limit: .max) }
 
     private static func string(_ text: String) -> String { JSONText.string(text) }
 }

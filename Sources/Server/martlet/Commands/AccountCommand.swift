@@ -111,7 +111,7 @@ struct AccountCommand: AsyncParsableCommand {
                     ["ADDRESS", "MESSAGES", "USED", "QUOTA", "NOTE"], AccountCommand.row(account),
                 ])
                 if !account.displayName.isEmpty { text += "\nname: \(escapedForTerminal(account.displayName))" }
-                text += "\nsends as: \(account.addresses.map(escapedForTerminal).joined(separator: ", "))\n\n"
+                text += "\nsends as: \(account.addresses.map { escapedForTerminal($0) }.joined(separator: ", "))\n\n"
                 let rows = mailboxes.map {
                     [escapedForTerminal($0.name), "\($0.messages)", "\($0.unseen)", Quota.told($0.size)]
                 }

@@ -47,7 +47,10 @@ struct AliasCommand: AsyncParsableCommand {
             Terminal.table(
                 [["ADDRESS", "REACHES"]]
                     + aliases.map {
-                        [escapedForTerminal($0.address), $0.targets.map(escapedForTerminal).joined(separator: ", ")]
+                        [
+                            escapedForTerminal($0.address),
+                            $0.targets.map { escapedForTerminal($0) }.joined(separator: ", "),
+                        ]
                     })
         }
     }

@@ -6,7 +6,7 @@ struct ExplainCommand: AsyncParsableCommand {
         commandName: "explain",
         abstract: "Tell what happened to a message, a recipient or a connection, and why.",
         discussion: """
-            Every reply to a message carries a lookup code of 13 characters; so does every refusal.
+            A lookup code of 13 characters stands in the reply to each message, and to each refused sender or recipient.
 
               martlet explain 0D9ZK3V7QW2XA
               martlet explain '<20261124.1@example.org>'

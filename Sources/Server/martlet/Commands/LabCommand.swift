@@ -54,21 +54,21 @@ struct LabCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("zone"),
         help: ArgumentHelp(
-            "A zone in master-file format for the server's resolver. Checked now; used from the next release on, with outbound mail.",
+            "A zone in master-file format for the server's resolver.",
             valueName: "file"))
     var zones: [String] = []
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Ask this DNS server. Checked now; used from the next release on, with outbound mail.",
+            "Ask this DNS server.",
             valueName: "host:port"))
     var resolver: String?
 
     @Option(
         name: .customLong("route"),
         help: ArgumentHelp(
-            "Mail for the domain goes there instead of to its MX. Checked now; used from the next release on, with outbound mail.",
+            "Mail for the domain goes there instead of to its MX.",
             valueName: "domain=host:port"))
     var routes: [String] = []
 

@@ -31,7 +31,7 @@ struct MessageCommand: AsyncParsableCommand {
                 let rows = messages.map { message in
                     [
                         "\(message.uid)", message.date, Quota.told(Int64(message.size)),
-                        message.flags.map(escapedForTerminal).joined(separator: " "),
+                        message.flags.map { escapedForTerminal($0) }.joined(separator: " "),
                         MessageCommand.clipped(message.from, 40), MessageCommand.clipped(message.subject, 60),
                     ]
                 }

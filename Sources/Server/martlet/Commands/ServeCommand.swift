@@ -30,6 +30,9 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let (configuration, settings) = try ConfigurationLoading.load(path: config, overrides: overrides)
         for warning in settings.warnings { Terminal.error(warning.description) }
+        if Privileges.isRoot {
+            Terminal.error("the server runs as root; name a user without rights in server.user")
+        }
         let hostname = configuration.effectiveHostname
         let names = Server.CertificateNames(
             names: hostname == "localhost" ? [hostname] : [hostname, "localhost"],

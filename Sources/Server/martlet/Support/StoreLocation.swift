@@ -23,7 +23,7 @@ struct StoreLocation: ParsableArguments {
     }
 
     /// Where the data is and how it is configured.
-    private func resolve() throws(CommandFailure) -> (DataDirectory, Configuration) {
+    func resolve() throws(CommandFailure) -> (DataDirectory, Configuration) {
         if let config {
             let loaded = try ConfigurationLoading.load(path: config, overrides: [])
             return (DataDirectory(loaded.configuration.server.dataDirectory), loaded.configuration)
@@ -36,6 +36,9 @@ struct StoreLocation: ParsableArguments {
             .usage,
             "where is the data? There is no ./lab here: name a directory with --dir, or a configuration with --config")
     }
+
+    /// Where the data is.
+    func directory() throws(CommandFailure) -> DataDirectory { try resolve().0 }
 
     /// Does what is asked and ends with the right exit code when it cannot be done.
     func perform(_ request: AdministrationRequest) async throws(CommandFailure) -> AdministrationResponse {

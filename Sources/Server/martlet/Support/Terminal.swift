@@ -1,4 +1,5 @@
 import Glibc
+import MartletServer
 
 /// What the exit codes mean.
 enum ExitStatus: Int32 {
@@ -34,16 +35,8 @@ enum Terminal {
 
     static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
 
-    static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            // A reader that has seen enough (`| head`) is no failure.
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
-    }
+    /// A reader that has seen enough (`| head`) is no failure.
+    static func write(_ bytes: [UInt8], to descriptor: Int32) { writeAll(bytes, to: descriptor) }
 
     static func exit(_ status: ExitStatus) -> Never { Glibc.exit(status.rawValue) }
 

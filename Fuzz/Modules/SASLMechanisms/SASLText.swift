@@ -1,0 +1,1 @@
+../../../Sources/Protocols/SASLMechanisms/SASLText.swift

@@ -142,4 +142,17 @@ import Testing
         }
         #expect(found > 400)
     }
+
+    @Test(
+        "levels that a client cannot keep as a folder are not made",
+        arguments: [
+            (".", false), ("..", false), ("../../etc/passwd", false), ("a/./b", false), ("a/..", false),
+            ("...", true), (".a", true), ("a..b/c.", true), (String(repeating: "x", count: 255) + "/b", true),
+            ("a/" + String(repeating: "x", count: 256), false), (String(repeating: "\u{E9}", count: 127), true),
+            (String(repeating: "\u{E9}", count: 128), false),
+        ])
+    func made(_ text: String, _ isMade: Bool) throws {
+        let name = try #require(MailboxName(text))
+        #expect((name.reasonNotToMake == nil) == isMade, "\(text)")
+    }
 }

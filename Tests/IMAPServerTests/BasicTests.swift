@@ -14,6 +14,7 @@ import Testing
                 * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags that are kept\r
                 * 1 EXISTS\r
                 * 0 RECENT\r
+                * OK [UNSEEN 1] First unseen message\r
                 * OK [UIDVALIDITY 1] UIDs are valid\r
                 * OK [UIDNEXT 2] Next UID\r
                 * OK [HIGHESTMODSEQ 2] Highest\r

@@ -148,6 +148,12 @@ let innerMessage = """
             client.command("FETCH 1 BINARY[3]") == "T NO [UNKNOWN-CTE] The transfer encoding of a part is not known\r\n"
         )
         #expect(client.command("FETCH 1 BODY[3]") == "* 1 FETCH (BODY[3] {5}\r\nuryyb)\r\nT OK FETCH completed\r\n")
+        // A message, and the multipart that is its body, are no leaf parts.
+        for item in ["BINARY[2]", "BINARY.PEEK[4]", "BINARY.SIZE[2]"] {
+            #expect(
+                client.command("FETCH 1 \(item)")
+                    == "T NO [CANNOT] BINARY is of parts that have no parts inside\r\n", "\(item)")
+        }
         await server.stop()
     }
 

@@ -14,8 +14,24 @@ struct HookedStore: MailboxStore {
         return try base.makeSpool()
     }
     func scanSummaries(in key: MailboxKey, range: ClosedRange<UInt32>, _ body: Batch) async throws(StoreError) {
+        guard damagedSummaries.isEmpty else { throw .corrupt(reason: "test") }
         guard let scan else { return try await base.scanSummaries(in: key, range: range, body) }
         await scan(body)
+    }
+
+    /// UIDs whose bytes, or whose summaries, are damaged.
+    var damagedMessages: Set<UInt32> = []
+    var damagedSummaries: Set<UInt32> = []
+
+    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
+        uid: UInt32, summary: StoredSummary
+    )] {
+        guard damagedSummaries.isDisjoint(with: uids) else { throw .corrupt(reason: "test") }
+        return try await base.summaries(in: key, uids: uids)
+    }
+    func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading {
+        guard !damagedMessages.contains(uid) else { throw .corrupt(reason: "test") }
+        return try await base.message(in: key, uid: uid)
     }
 
     // MARK: As it is
@@ -46,12 +62,6 @@ struct HookedStore: MailboxStore {
     func changes(in key: MailboxKey, since modSeq: ModSeq, knownUIDNext: UInt32) async throws(StoreError)
         -> MailboxChanges
     { try await base.changes(in: key, since: modSeq, knownUIDNext: knownUIDNext) }
-    func summaries(in key: MailboxKey, uids: [UInt32]) async throws(StoreError) -> [(
-        uid: UInt32, summary: StoredSummary
-    )] { try await base.summaries(in: key, uids: uids) }
-    func message(in key: MailboxKey, uid: UInt32) async throws(StoreError) -> any MessageReading {
-        try await base.message(in: key, uid: uid)
-    }
     func currentModSeq(of key: MailboxKey) -> ModSeq? { base.currentModSeq(of: key) }
     func append(_ messages: [AppendedMessage], to key: MailboxKey) async throws(StoreError) -> AppendResult {
         try await base.append(messages, to: key)

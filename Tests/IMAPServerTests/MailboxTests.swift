@@ -36,6 +36,22 @@ import Testing
         await server.stop()
     }
 
+    @Test("SELECT names the first unseen message until IMAP4rev2 is enabled (RFC 3501 §6.3.1)")
+    func firstUnseen() async throws {
+        let server = try await TestServer()
+        for flags in [.seen, .seen, [], .seen, .flagged] as [Flags] {
+            try await server.add("A: b\r\n\r\n", flags: NamedFlags(system: flags))
+        }
+        try await server.add("A: b\r\n\r\n", to: "Sent", flags: NamedFlags(system: .seen))
+        let client = try server.login()
+        #expect(client.command("SELECT INBOX").contains("* OK [UNSEEN 3] First unseen message\r\n"))
+        #expect(client.command("EXAMINE INBOX").contains("* OK [UNSEEN 3] First unseen message\r\n"))
+        #expect(!client.command("SELECT Sent").contains("UNSEEN"))
+        _ = client.command("ENABLE IMAP4rev2")
+        #expect(!client.command("SELECT INBOX").contains("UNSEEN"))
+        await server.stop()
+    }
+
     @Test("LIST-EXTENDED selects and returns what is asked (RFC 5258, RFC 5819, RFC 6154)")
     func extended() async throws {
         let server = try await TestServer()
@@ -69,7 +85,9 @@ import Testing
         #expect(
             client.command("LSUB \"\" %")
                 == "* LSUB (\\Noselect) \"/\" Fruit\r\n* LSUB () \"/\" Gone\r\nT OK LSUB completed\r\n")
-        #expect(client.command("LIST (RECURSIVEMATCH) \"\" *").hasPrefix("T BAD"))
+        #expect(
+            client.command("LIST (RECURSIVEMATCH) \"\" *")
+                .hasPrefix("T BAD RECURSIVEMATCH needs SUBSCRIBED or SPECIAL-USE beside it"))
         await server.stop()
     }
 
@@ -79,7 +97,10 @@ import Testing
             ("CREATE INBOX", "[ALREADYEXISTS]"), ("CREATE Sent", "[ALREADYEXISTS]"), ("DELETE INBOX", "[CANNOT]"),
             ("DELETE Nowhere", "[NONEXISTENT]"),
             ("RENAME Nowhere X", "[NONEXISTENT]"), ("RENAME Sent Trash", "[ALREADYEXISTS]"),
-            ("CREATE a//b", "[CANNOT]"), ("CREATE \"&Jjo\"", "[CANNOT]"),
+            ("CREATE ..", "[CANNOT]"), ("CREATE ../../etc/passwd", "[CANNOT]"), ("CREATE a/./b/", "[CANNOT]"),
+            ("RENAME Sent a/..", "[CANNOT]"), ("RENAME INBOX .", "[CANNOT]"),
+            ("CREATE a/" + String(repeating: "x", count: 256), "[CANNOT]"), ("CREATE a//b", "[CANNOT]"),
+            ("CREATE \"&Jjo\"", "[CANNOT]"),
             ("SELECT Nowhere", "[NONEXISTENT]"), ("STATUS Nowhere (MESSAGES)", "[NONEXISTENT]"),
             ("CREATE X (USE (\\Sent))", "[USEATTR]"),
             ("CREATE X (USE (\\Important))", "[USEATTR]"), ("CREATE X (USE (\\Foo))", "[USEATTR]"),

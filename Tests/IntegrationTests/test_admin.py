@@ -44,6 +44,8 @@ def test_exit_codes_and_json_of_what_fails(lab, tmp_path):
         (["account", "show", lab.user(1), *dir], 0), (["account", "show", "nobody@example.test", *dir], 1), (["account", "show", "nonsense", *dir], 2),
         (["account", "add", lab.user(1), "--password-stdin", *dir], 2), (["account", "frobnicate", *dir], 2), (["status", "--dir", tmp_path / "no"], 3),
         (["explain", "nobody@nowhere.test", *dir], 1), (["config", "check", tmp_path / "none.yaml"], 2), (["alias", "remove", "no@example.test", *dir], 1),
+        (["help", "nope"], 2), (["help", "account", "nope"], 2), (["message", "list", lab.user(1), "--limit", "0", *dir], 2),
+        (["message", "list", lab.user(1), "--limit", "1001", *dir], 2), (["explain", lab.user(1), "--limit", "0", *dir], 2),
         (["account", "show", "--dir", "a", "--config", "b", "x"], 2), (["message", "list", lab.user(1), "--mailbox", "No", *dir], 1),
     ]
     for words, code in cases:
@@ -62,6 +64,30 @@ def test_two_servers_do_not_share_a_directory(lab):
     assert second.returncode == 3 and second.stdout == "" and len(second.stderr.splitlines()) == 1, second.stderr
     assert json.loads((lab.directory / "lab.json").read_text())["pid"] == lab.process.pid
     assert lab.command("status").returncode == 0
+
+
+def test_status_says_no_when_no_server_runs_and_the_environment_says_where_the_data_is(make_lab, tmp_path):
+    lab = make_lab()
+    assert martlet("help").returncode == martlet("help", "account", "add").returncode == 0
+    (tmp_path / "lab/store").mkdir(parents=True)
+    variable = {"MARTLET_SERVER_DATA_DIRECTORY": str(lab.directory)}
+    done = martlet("status", "--json", env=variable, cwd=tmp_path)
+    assert done.returncode == 0 and json.loads(done.stdout)["status"]["pid"] == lab.process.pid
+    assert martlet("status", "--dir", tmp_path / "no", env=variable).returncode == 3
+    lab.stop()
+    done = martlet("status", env=variable, cwd=tmp_path)
+    assert done.returncode == 1 and "no server runs" in done.stdout and done.stderr == ""
+
+
+def test_explain_of_an_address_without_mail_is_an_answer_and_notes_are_told(make_lab):
+    lab = make_lab()
+    lab.command("alias", "add", "team@example.test", lab.user(1), lab.user(2))
+    done = lab.command("explain", "team@example.test")
+    assert "now reaches" in done.stdout and done.stderr == ""
+    lab.command("alias", "add", "work@example.test", "user0001+work@example.test")
+    assert "note: " in lab.command("domain", "set", "example.test", "--separator", "-").stdout
+    assert "the aliases team@example.test" in lab.command("account", "remove", lab.user(2), "--yes").stdout
+    assert "may lag" in lab.command("account", "app-password", "list", "--help", check=False).stdout
 
 
 def test_run_lab_leaves_the_file_of_a_running_lab_alone(lab):

@@ -4,6 +4,7 @@ import email
 import imaplib
 import json
 import smtplib
+import socket
 import ssl
 import subprocess
 import time
@@ -372,3 +373,18 @@ def test_a_queue_survives_a_crash(make_lab, receiver):
     other.wait(20)
     counted = settled(lab)
     assert counted["relayed"] == 20 and len(other.messages) == 20
+
+
+def test_a_message_for_a_server_that_never_answers_comes_back_when_its_time_is_over(make_lab, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        nobody = probe.getsockname()[1]
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    lab = make_lab("--route", f"other.test=127.0.0.1:{nobody}", *FAST, "--clock", str(clock))
+    for number in range(5):
+        send(lab, [f"bob{number}@other.test"])
+    time.sleep(3)
+    clock.write_text(str(6 * 86_400))
+    bounces = inbox(lab, 1, 5, seconds=30)
+    assert all(bounce.get_payload()[1].get_payload()[1]["Action"] == "failed" for bounce in bounces)
+    assert settled(lab)["bounced"] == 5

@@ -523,3 +523,33 @@ def test_silence_and_slowness_end_with_421_and_a_record(make_lab):
         stop.set()
         thread.join()
     assert count(lab, 1) == 0
+
+
+@pytest.mark.parametrize("tail", ["", "QUIT\r\n"])
+def test_a_client_that_closes_its_side_still_gets_its_answers(lab, tail):
+    for number in range(10):
+        with socket.create_connection(("127.0.0.1", lab.port("smtp")), timeout=10) as client:
+            client.recv(999)
+            client.sendall(f"EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<{lab.user(4)}>\r\nDATA\r\n".encode())
+            answer = b""
+            while b"354 " not in answer:
+                answer += client.recv(9999)
+            client.sendall(f"Subject: half {number}\r\n\r\nx\r\n.\r\n{tail}".encode())
+            client.shutdown(socket.SHUT_WR)
+            answer = b""
+            while more := client.recv(9999):
+                answer += more
+            assert answer.startswith(b"250 2.0.0 Ok"), answer
+
+
+def test_a_client_that_goes_in_the_middle_of_a_message_leaves_nothing(lab):
+    with socket.create_connection(("127.0.0.1", lab.port("smtp")), timeout=10) as client:
+        client.recv(999)
+        client.sendall(f"EHLO x\r\nMAIL FROM:<gone@b.test>\r\nRCPT TO:<{lab.user(4)}>\r\nDATA\r\n".encode())
+        answer = b""
+        while b"354 " not in answer:
+            answer += client.recv(9999)
+        client.sendall(b"Subject: half\r\n\r\nx")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(999) == b""
+    wait_until(lambda: "middle of a message" in lab.command("explain", "gone@b.test", check=False).stdout)

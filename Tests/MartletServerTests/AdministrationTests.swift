@@ -87,6 +87,7 @@ struct AdministrationTests {
                 (.appPasswordRevoke(address: "anna@example.test", number: 9), .notFound),
                 (.domainAdd(domain: "example.test", catchAll: nil, separator: .keep), .refused),
                 (.domainAdd(domain: "no domain", catchAll: nil, separator: .keep), .invalid),
+                (.domainAdd(domain: "127.0.0.1", catchAll: nil, separator: .keep), .invalid),
                 (.domainRemove(domain: "example.test"), .refused),
                 (.domainRemove(domain: "other.test"), .notFound),
                 (
@@ -148,6 +149,12 @@ struct AdministrationTests {
             #expect(try await alias("a1", "a1") == .refused, "to itself")
             #expect(try await alias("a2", "a1") == nil)
             #expect(try await alias("a1", "a2") == .refused, "a circle")
+            guard
+                case .failure(let circle) = try await session.perform(
+                    .aliasAdd(address: "a1@example.test", targets: ["a2@example.test"]))
+            else { Issue.record("circle"); return }
+            #expect(circle.description.contains("a circle, a2@example.test → a1@example.test → a2@example.test"))
+            #expect(!circle.description.contains("account add"))
             #expect(try await alias("a1", "a2", "anna") == nil, "a circle with a way out")
             #expect(try await alias("a1", "anna") == nil)
 
@@ -165,6 +172,30 @@ struct AdministrationTests {
             #expect(try await catchAll("anna") == nil)
             #expect(try await catchAll("nosuch") == .refused, "the present catch-all does not vouch for the next")
             #expect(try await catchAll("a2") == nil)
+        }
+    }
+
+    @Test("Who removes an account or changes a separator is told of the aliases and catch-alls that it leaves behind")
+    func consequences() async throws {
+        try await withSession { session in
+            _ = try await session.perform(.domainAdd(domain: "example.test", catchAll: nil, separator: .keep))
+            for name in ["anna", "bert"] { _ = try await session.perform(add("\(name)@example.test")) }
+            for (alias, target) in [("info", "bert"), ("work", "anna+work")] {
+                _ = try await session.perform(
+                    .aliasAdd(address: "\(alias)@example.test", targets: ["\(target)@example.test"]))
+            }
+            guard
+                case .domains(let changed) = try await session.perform(
+                    .domainSet(
+                        domain: "example.test", catchAll: .address("bert@example.test"), separator: .keep)),
+                case .done(let removed) = try await session.perform(.accountRemove(address: "bert@example.test")),
+                case .domains(let separated) = try await session.perform(
+                    .domainSet(domain: "example.test", catchAll: .none, separator: .character("-")))
+            else { Issue.record("changes"); return }
+            #expect(changed.first?.note == nil)
+            #expect(
+                removed.hasSuffix(": the aliases info@example.test and the catch-all of example.test"), "\(removed)")
+            #expect(separated.first?.note?.hasSuffix(": the aliases work@example.test") == true, "\(separated)")
         }
     }
 

@@ -39,6 +39,10 @@ struct ConfigurationTests {
             ("smtp:\n  max-errors: 0", "m.yaml:2:3", "0 is below the least, 1", "from 1 to 1000"),
             ("smtp:\n  max-errors: [1, 2]", "m.yaml:2:3", "takes one value, not a list", "write smtp.max-errors: 20"),
             ("smtp:\n  max-errors:\n    most: 3", "m.yaml:2:3", "is a key, not a section", "behind the colon"),
+            (
+                "foo: [{a: 1}, [b], c]", "m.yaml:1:1", "unknown key “foo”",
+                "; “martlet config reference” lists every key"
+            ),
             ("smtp: 5", "m.yaml:1:7", "“smtp.” is a section, not a key", "indent its keys"),
             (
                 "smtp:\n  max-message-size: 50 megs", "m.yaml:2:3", "“50 megs” is not a size",

@@ -150,6 +150,7 @@ private func outline(_ report: Report?) -> [String] {
             ("Final-Recipient: x@y\nAction: failure\n", ["unknown;x@y failed -"]),
             ("Final-Recipient: ;x@y\nAction: lost\n", ["unknown;x@y - -"]),
             ("Final-Recipient: x@y; odd\n", ["unknown;x@y; odd - -"]),
+            ("Final-Recipient: rfc822; x\u{1}@y\u{0}\n", ["rfc822;x @y - -"]), ("Final-Recipient: ;\u{1A}\n", []),
             ("Final-Recipient: rfc822;\nOriginal-Recipient: rfc822; x@y\n", ["rfc822;x@y - -"]),
             ("Final-Recipient: rfc822;\n x@y\n", ["rfc822;x@y - -"]),
             // Codes that are none.

@@ -46,7 +46,7 @@ import Testing
         let text = Explanation.text(for: Self.full)
         for part in [
             "192.0.2.7", "RFC 5321 §3.9", "what would change it: none", "INBOX", "UID 4294967295", "────▶",
-            "\\u{1B}[31m", "TLSv1.3",
+            "\\u{1B}[31m", "TLSv1.3", "smtp: hello from mx.far.test",
         ] {
             #expect(text.contains(part), "missing: \(part)")
         }

@@ -74,7 +74,7 @@ import Testing
             let after = directory + "-after"
             let journal = Journal()
             var random = SystemSplitMix(seed: seed)
-            let moment = Int.random(in: 3...(isCompacting ? 60 : 24), using: &random)
+            let moment = Int.random(in: 3...24, using: &random)
             let isTakenInCommit = Bool.random(using: &random)
             let cut = UInt64.random(in: 0...UInt64.max, using: &random)
             let files = FaultyFiles()

@@ -18,7 +18,7 @@ struct SequenceDiagram {
         header([peer, "martlet"] + (hasMailboxes ? ["mailboxes"] : []))
         let columns = hasMailboxes ? 3 : 2
 
-        if let helo = record.peer.helo { arrow(from: 0, to: 1, "\(record.service): HELO \(helo)", columns) }
+        if let helo = record.peer.helo { arrow(from: 0, to: 1, "\(record.service): hello from \(helo)", columns) }
         if let tls = record.peer.tls { arrow(from: 0, to: 1, "TLS: \(tls.version)", columns) }
         if let login = record.peer.login, record.kind != .login { arrow(from: 0, to: 1, "AUTH as \(login)", columns) }
         if let sender = record.sender { arrow(from: 0, to: 1, "MAIL FROM:<\(sender)>", columns) }

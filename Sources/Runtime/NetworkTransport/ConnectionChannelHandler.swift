@@ -14,6 +14,8 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
     private let usesImplicitTLS: Bool
     private var isOpened = false
     private var failure: CloseReason?
+    /// The peer has closed its side.
+    private var isInputEnded = false
 
     init(connection: Connection, session: Session, gate: ConnectionGate, usesImplicitTLS: Bool) {
         self.connection = connection
@@ -75,10 +77,20 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
 
     private func giveHeldInput() {
         while let buffer = connection.takeHeldInput() { give(buffer) }
+        if isInputEnded, !connection.mustHoldInput { session.assumeIsolated { $0.inputEnded() } }
         connection.flush()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, case .inputClosed = event {
+            isInputEnded = true
+            failure = failure ?? .byPeer
+            if isOpened, !connection.mustHoldInput { session.assumeIsolated { $0.inputEnded() } }
+            connection.flush()
+            // A handshake that the peer has left has nothing to answer.
+            if !isOpened { context.close(promise: nil) }
+            return context.fireUserInboundEventTriggered(event)
+        }
         guard let event = event as? TLSUserEvent else { return context.fireUserInboundEventTriggered(event) }
         guard case .handshakeCompleted = event else { return }
         connection.handshakeCompleted()

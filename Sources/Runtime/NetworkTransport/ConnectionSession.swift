@@ -12,12 +12,19 @@ public protocol ConnectionSession: Actor {
     func received(_ bytes: ByteBuffer)
     /// The handshake that `connection.startTLS` began is done: a new protocol state begins (STYLE.md, 10).
     func tlsEstablished()
+    /// The peer will send nothing more, and may still read: answer what came, then close. Only with
+    /// `Listener.Options.allowsHalfClosure`.
+    func inputEnded()
     /// The deadline that was set has passed. It is unset now.
     func deadlinePassed()
     /// The peer closed, the transport failed, or the server ends. Nothing more is called.
     func closed(_ reason: CloseReason)
     /// The server is about to end: say goodbye where the protocol has a word for it (421, BYE), and close.
     func serverIsClosing()
+}
+
+extension ConnectionSession {
+    public func inputEnded() {}
 }
 
 /// Why a connection ended, for the record.

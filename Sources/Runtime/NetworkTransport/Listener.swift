@@ -18,6 +18,9 @@ public final class Listener: Sendable {
         /// The descriptor of a socket that was bound to an endpoint before, and is the listener's from then on; nil: it binds
         /// one itself. For a process that gave up the right to do so.
         public var boundSocket: (@Sendable (Endpoint) -> CInt?)?
+        /// Whether a peer that has closed its side still gets its answers: the session hears `inputEnded`. Otherwise the
+        /// connection ends with its input.
+        public var allowsHalfClosure = false
         /// How long a connection that we close stays for a peer that does not read what was written last.
         public var closePatience = Duration.seconds(10)
 
@@ -77,6 +80,7 @@ public final class Listener: Sendable {
                     value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
                 )
                 .childChannelOption(.maxMessagesPerRead, value: 4)
+                .childChannelOption(.allowRemoteHalfClosure, value: options.allowsHalfClosure)
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {

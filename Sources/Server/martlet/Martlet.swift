@@ -50,6 +50,7 @@ struct Martlet: AsyncParsableCommand {
 
     static func main() async {
         do {
+            try refuseHelpForNothing(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
         } catch {
@@ -64,6 +65,19 @@ struct Martlet: AsyncParsableCommand {
         else { return }
         do throws(ServerFailure) { try PrivilegedStart.begin(loaded.configuration) } catch {
             leave(after: CommandFailure(error))
+        }
+    }
+
+    /// `martlet help nope` is a mistake: the library would show the help of `martlet`.
+    private static func refuseHelpForNothing(_ words: [String]) throws(CommandFailure) {
+        guard words.first == "help" else { return }
+        var command: any ParsableCommand.Type = Martlet.self
+        for word in words.dropFirst() where !word.hasPrefix("-") && word != "help" {
+            guard let next = command.configuration.subcommands.first(where: { $0._commandName == word }) else {
+                throw CommandFailure(
+                    .usage, "there is no command “\(escapedForTerminal(word))”; “martlet help” lists the commands")
+            }
+            command = next
         }
     }
 

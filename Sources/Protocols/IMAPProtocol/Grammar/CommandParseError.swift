@@ -13,6 +13,8 @@ public struct CommandParseError: Error, Sendable, Equatable {
         case invalidBase64
         case unknownFlag
         case unknownItem
+        /// LIST with RECURSIVEMATCH and nothing that it could modify (RFC 9051 §6.3.9.1).
+        case recursiveMatchAlone
         /// NUL, or 8-bit where it may not stand (RFC 9051 §9).
         case forbiddenOctet
         /// The name cannot be a mailbox: bad modified UTF-7 or UTF-8, a control character, empty. Answered with NO [CANNOT].

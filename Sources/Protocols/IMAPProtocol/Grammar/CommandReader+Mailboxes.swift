@@ -165,7 +165,7 @@ extension CommandReader {
         }
         // RFC 9051 §6.3.9.1: RECURSIVEMATCH modifies another option, and REMOTE is none that it can modify.
         if selection.contains(.recursiveMatch), selection.isDisjoint(with: [.subscribed, .specialUse]) {
-            throw failure(.unknownItem, at: listStart)
+            throw failure(.recursiveMatchAlone, at: listStart)
         }
         return selection
     }

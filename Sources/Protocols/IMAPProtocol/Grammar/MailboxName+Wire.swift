@@ -61,6 +61,24 @@ extension MailboxName {
         return without
     }
 
+    /// Octets of one level of a name that is made: clients keep levels as folders on disk, where more is no file's name.
+    public static let maximumLevelBytes = 255
+
+    /// Why no mailbox may get this name, for the client; nil when one may. Mailboxes that are there are used all the same.
+    ///
+    /// `.` and `..` lead out of the folder in which a client keeps its mailboxes.
+    public var reasonNotToMake: String? {
+        for level in name.utf8.split(separator: 0x2F) {
+            if level.elementsEqual(".".utf8) || level.elementsEqual("..".utf8) {
+                return "A level of a mailbox's name is not . or .."
+            }
+            if level.count > MailboxName.maximumLevelBytes {
+                return "A level of a mailbox's name has \(MailboxName.maximumLevelBytes) octets at most"
+            }
+        }
+        return nil
+    }
+
     /// The name in modified UTF-7 (RFC 3501 §5.1.3).
     public var modifiedUTF7: [UInt8] {
         var bytes: [UInt8] = []

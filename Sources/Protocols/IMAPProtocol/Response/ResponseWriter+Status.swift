@@ -121,6 +121,7 @@ extension CommandParseError {
             case .invalidBase64: "not base64"
             case .unknownFlag: "unknown system flag"
             case .unknownItem: "unknown item or option"
+            case .recursiveMatchAlone: "RECURSIVEMATCH needs SUBSCRIBED or SPECIAL-USE beside it"
             case .forbiddenOctet: "NUL, CR or LF inside a string"
             case .mailboxName: "not a mailbox name"
             case .badCharset: "charset not supported"

@@ -95,13 +95,18 @@ extension DeliveryStatusReport {
                 reader.add(
                     String(decoding: ASCII.lowercased(bytes[field.name]), as: UTF8.self),
                     name: String(decoding: bytes[field.name], as: UTF8.self),
-                    value: Charset.decodeUnlabelled(HeaderFields.unfold(value, 0..<value.count)))
+                    value: Charset.decodeUnlabelled(Self.text(HeaderFields.unfold(value, 0..<value.count))))
             }
             // A line at least: the walk stops at an empty line, at the end, or at its own limits.
             guard walk.position > position else { break }
             position = walk.position
         }
         return reader.finish()
+    }
+
+    /// Control characters as spaces: no value has meaning in them, and none comes back when it is written.
+    private static func text(_ value: [UInt8]) -> [UInt8] {
+        value.map { $0 < 0x20 || $0 == 0x7F ? ASCII.space : $0 }
     }
 }
 

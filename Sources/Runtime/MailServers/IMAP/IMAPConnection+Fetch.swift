@@ -20,16 +20,20 @@ extension IMAPConnection {
             if let since = command.changedSince { targets.filter { UInt64(clamping: index.modSeqs[$0]) > since } }
 
             let plan = FetchPlan(command)
-            var refusesEncoding = false
+            var leftOut = LeftOutMessages()
             if let items = IndexFetch.items(plan.items) {
                 await fetchFromIndex(IndexFetch(items: items, targets: targets, index: index))
             } else {
-                refusesEncoding = try await fetchMessages(plan, targets, index, view, &known)
+                try await fetchMessages(plan, targets, index, view, &known, &leftOut)
             }
             guard !isOver else { return }
             await synchronise(announcesExpunges: command.uid, known: known)
-            if refusesEncoding {
+            if !leftOut.damaged.isEmpty {
+                fail(tag, leftOut.damaged)
+            } else if leftOut.hasUnknownEncoding {
                 reply(tag, .no, .unknownCTE, "The transfer encoding of a part is not known")
+            } else if leftOut.hasNoLeaf {
+                reply(tag, .no, .cannot, "BINARY is of parts that have no parts inside")
             } else if targets.missing > 0, !command.uid {
                 reply(tag, .no, .expungeIssued, "Some messages are gone")
             } else {
@@ -55,21 +59,21 @@ extension IMAPConnection {
     }
 
     /// FETCH of items that need more than the index.
-    /// - Parameter known: gets the modifications that the client has been told of.
-    /// - Returns: whether messages were left out because a part's transfer encoding is not known.
+    /// - Parameters:
+    ///   - known: gets the modifications that the client has been told of.
+    ///   - leftOut: gets the messages that are not served.
     private func fetchMessages(
         _ plan: FetchPlan, _ targets: FetchTargets, _ index: MailboxIndex, _ view: SelectedMailbox,
-        _ known: inout [UInt32: ModSeq]
-    ) async throws(StoreError) -> Bool {
+        _ known: inout [UInt32: ModSeq], _ leftOut: inout LeftOutMessages
+    ) async throws(StoreError) {
         let seen = plan.setsSeen && !view.isReadOnly ? try await setSeen(targets, index, view) : nil
-        var refusesEncoding = false
         var number = 0
         while number < targets.count, !isOver {
             let end = min(number + (plan.needsSummary ? 128 : 1), targets.count)
             var summaries: [(uid: UInt32, summary: StoredSummary)] = []
             if plan.needsSummary {
-                summaries = try await service.store.summaries(
-                    in: view.key, uids: (number..<end).map { index.uids[targets[$0].place] })
+                summaries = try await service.store.readableSummaries(
+                    in: view.key, uids: (number..<end).map { index.uids[targets[$0].place] }, &leftOut.damaged)
             }
             var nextSummary = 0
             while number < end, !isOver {
@@ -80,7 +84,7 @@ extension IMAPConnection {
                 var summary: StoredSummary?
                 if plan.needsSummary {
                     while nextSummary < summaries.count, summaries[nextSummary].uid < entry.uid { nextSummary += 1 }
-                    // Gone since the index was read: as if it had gone before.
+                    // Damaged, or gone since the index was read: as if it had gone before.
                     guard nextSummary < summaries.count, summaries[nextSummary].uid == entry.uid else { continue }
                     summary = summaries[nextSummary].summary
                 }
@@ -90,15 +94,24 @@ extension IMAPConnection {
                     tellsFlags: seenEntry != nil)
                 switch try await write(response, plan, in: view.key) {
                 case .done: if seenEntry != nil { known[entry.uid] = entry.modSeq }
-                case .unknownEncoding: refusesEncoding = true
-                case .brokenOff: return false
+                case .unknownEncoding: leftOut.hasUnknownEncoding = true
+                case .noLeaf: leftOut.hasNoLeaf = true
+                case .damaged(let reason): leftOut.damaged.add(entry.uid, reason: reason)
+                case .brokenOff: return
                 }
                 if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
             }
         }
         // All that was changed has been told.
-        if let seen, !refusesEncoding { _ = selected?.skip(seen.change) }
-        return refusesEncoding
+        if let seen, leftOut.isEmpty { _ = selected?.skip(seen.change) }
+    }
+
+    /// Why messages are not served by this FETCH while others are.
+    private struct LeftOutMessages {
+        var damaged = DamagedMessages()
+        var hasUnknownEncoding = false
+        var hasNoLeaf = false
+        var isEmpty: Bool { damaged.isEmpty && !hasUnknownEncoding && !hasNoLeaf }
     }
 
     /// What got \Seen by this FETCH.

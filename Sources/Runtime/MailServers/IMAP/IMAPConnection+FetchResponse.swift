@@ -18,6 +18,10 @@ extension IMAPConnection {
         case done
         /// Nothing was written for the message: a part's transfer encoding is not known.
         case unknownEncoding
+        /// Nothing was written for the message: a part of BINARY has parts inside.
+        case noLeaf
+        /// Nothing was written for the message: its bytes are damaged.
+        case damaged(reason: String)
         /// The connection is closed: the message could not be read to its end.
         case brokenOff
     }
@@ -25,13 +29,28 @@ extension IMAPConnection {
     /// Writes a message's response. One item is looked for, decoded and written after the other, and what has gathered goes out
     /// between them: the memory that it takes is a message's and not that of all items together.
     func write(_ response: FetchResponse, _ plan: FetchPlan, in key: MailboxKey) async throws(StoreError) -> FetchEnd {
+        do throws(StoreError) {
+            return try await writeReadable(response, plan, in: key)
+        } catch {
+            guard case .corrupt(let reason) = error else { throw error }
+            return .damaged(reason: reason)
+        }
+    }
+
+    private func writeReadable(
+        _ response: FetchResponse, _ plan: FetchPlan, in key: MailboxKey
+    ) async throws(StoreError) -> FetchEnd {
         var message: OpenMessage?
         if plan.needsMessage {
             guard let opened = try await open(response.entry.uid, in: key) else { return .done }
             message = opened
             for item in plan.items {
                 guard let part = item.binaryPart else { continue }
-                guard try await message?.isDecodable(part) != false else { return .unknownEncoding }
+                switch try await message?.decodability(of: part) {
+                case .unknownEncoding: return .unknownEncoding
+                case .noLeaf: return .noLeaf
+                case .decodable, nil: break
+                }
             }
         }
         let start = out.bytes.count

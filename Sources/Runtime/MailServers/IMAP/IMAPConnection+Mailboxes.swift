@@ -12,6 +12,7 @@ extension IMAPConnection {
             guard specialUse != nil else { return reply(tag, .no, .useAttr, "\(wanted.rawValue) is not known here") }
         }
         let name = name.withoutTrailingDelimiter
+        if let reason = name.reasonNotToMake { return reply(tag, .no, .cannot, reason) }
         do throws(StoreError) {
             _ = try await service.store.createMailbox(named: name.name, of: account, use: specialUse)
             tellNormalised(name)
@@ -41,6 +42,7 @@ extension IMAPConnection {
 
     func rename(_ old: MailboxName, to new: MailboxName, tag: String, account: AccountID) async {
         let new = new.withoutTrailingDelimiter
+        if let reason = new.reasonNotToMake { return reply(tag, .no, .cannot, reason) }
         do throws(StoreError) {
             try await service.store.renameMailbox(named: old.name, to: new.name, of: account)
             // Whichever was normalised: the new name, with the old one as the client wrote it (RFC 9051 §6.3.6).

@@ -16,22 +16,34 @@ extension IMAPConnection {
                 in: SearchProgram.Context(
                     uids: uids, keywords: index.keywords, saved: view.savedResult, now: service.clock.now()))
             let targets = FetchTargets(program.candidates, viewUIDs: uids, index: index, isSame: view.isSame(as: index))
-            let run = SearchRun(program: program, targets: targets, index: index, key: key, store: service.store)
-            guard let found = try await matches(run) else { return }
+            let run = SearchRun(
+                program: program, targets: targets, index: index, key: key, store: service.store,
+                budget: service.searchBudget)
+            var damaged = DamagedMessages()
+            guard let found = try await matches(run, &damaged) else { return }
             answer(command, found, run, tag: tag)
             if out.bytes.count > IMAPConnection.pieceBytes { await drain() }
             await synchronise(announcesExpunges: command.uid)
+            guard damaged.isEmpty else {
+                forgetResult(of: command)
+                return fail(tag, damaged)
+            }
             completed(tag, name)
         } catch {
-            // RFC 5182 §2.1: a SEARCH that fails leaves nothing behind `$`.
-            if command.returns?.contains(.save) == true { selected?.savedResult = [] }
+            forgetResult(of: command)
             fail(tag, error)
         }
     }
 
+    /// RFC 5182 §2.1: a SEARCH that fails leaves nothing behind `$`.
+    private func forgetResult(of command: SearchCommand) {
+        if command.returns?.contains(.save) == true { selected?.savedResult = [] }
+    }
+
     /// The numbers of the targets that match, ascending: judged by the index first, what that leaves open by summaries, and the
     /// rest by reading. nil: the connection is closed.
-    private func matches(_ run: SearchRun) async throws(StoreError) -> [Int]? {
+    /// - Parameter damaged: gets the messages that cannot be judged because they are damaged.
+    private func matches(_ run: SearchRun, _ damaged: inout DamagedMessages) async throws(StoreError) -> [Int]? {
         var found: [Int] = []
         var needSummary: [Int] = []
         var needMessage: [Int] = []
@@ -45,7 +57,7 @@ extension IMAPConnection {
             if isOver { return nil }
         }
         if !needSummary.isEmpty {
-            let (matched, open) = try await run.judgeBySummaries(needSummary) {
+            let (matched, open) = try await run.judgeBySummaries(needSummary, &damaged) {
                 !self.hasEnded.load(ordering: .relaxed)
             }
             if isOver { return nil }
@@ -55,7 +67,9 @@ extension IMAPConnection {
         var next = 0
         while next < needMessage.count {
             let end = min(next + SearchRun.messagePiece, needMessage.count)
-            found += try await run.judgeByMessages(Array(needMessage[next..<end]))
+            let judged = try await run.judgeByMessages(Array(needMessage[next..<end]))
+            found += judged.matched
+            damaged.add(judged.damaged)
             next = end
             if isOver { return nil }
         }

@@ -14,6 +14,10 @@ extension IMAPConnection {
         do throws(StoreError) { info = try await service.store.mailbox(named: name.name, of: account) } catch {
             return fail(tag, error)
         }
+        let firstUnseen: UInt32?
+        do throws(StoreError) { firstUnseen = try await sequenceNumberOfFirstUnseen(in: info) } catch {
+            return fail(tag, error)
+        }
         guard !isOver else { return }
         var view = SelectedMailbox(info, isReadOnly: isReadOnly)
         view.watch = service.store.watch(info.key) { [weak self] in self?.storeChanged() }
@@ -24,11 +28,28 @@ extension IMAPConnection {
         out.exists(info.messages)
         // RFC 3501 has RECENT here; Docs/decisions/0004-recent.md says why it is 0. rev2 has neither (RFC 9051 App. E).
         if session.announcesRecent { out.recent(0) } else { out.list([], name: info.name, oldName: name.supplied) }
+        if let firstUnseen { out.untagged(.ok, .unseen(firstUnseen), "First unseen message") }
         out.untagged(.ok, .uidValidity(info.uidValidity), "UIDs are valid")
         out.untagged(.ok, .uidNext(info.uidNext), "Next UID")
         out.untagged(.ok, .highestModSeq(UInt64(clamping: info.highestModSeq.value)), "Highest")
         completed(tag, isReadOnly ? "EXAMINE" : "SELECT", isReadOnly ? .readOnly : .readWrite)
     }
+
+    /// RFC 3501 §6.3.1 has it in the answer to SELECT; rev2 has it no more (RFC 9051 App. E).
+    ///
+    /// nil when all are seen, when the mailbox has changed since `info`, and when it is so large that SELECT would cost more for it:
+    /// without it the client may assume nothing.
+    private func sequenceNumberOfFirstUnseen(in info: MailboxInfo) async throws(StoreError) -> UInt32? {
+        guard session.announcesRecent, info.unseen > 0, info.messages <= Self.largestLookedThrough else { return nil }
+        let index = try await service.store.index(of: info.key)
+        guard index.highestModSeq == info.highestModSeq,
+            let place = index.flags.firstIndex(where: { $0 & Flags.seen.rawValue == 0 })
+        else { return nil }
+        return UInt32(clamping: place + 1)
+    }
+
+    /// Messages of a mailbox that SELECT looks through.
+    private static var largestLookedThrough: Int { 1_000 }
 
     private func writeFlags(keywords: [String], isReadOnly: Bool) {
         out.flags(keywords: keywords)

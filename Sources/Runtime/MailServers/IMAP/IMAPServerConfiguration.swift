@@ -28,6 +28,9 @@ public struct IMAPServerConfiguration: Sendable {
     public var maximumFailedLogins = 5
     /// Octets that are read ahead while a command waits for the store; then reading stops.
     public var readAheadBytes = 65_536
+    /// Octets of messages that SEARCH of texts and header fields holds at once over all connections; more wait for their turn.
+    /// What is decoded of them takes about as much again.
+    public var searchedBytes = 67_108_864
 
     public init() {}
 }

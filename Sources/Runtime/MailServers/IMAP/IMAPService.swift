@@ -19,6 +19,9 @@ public final class IMAPService: Sendable {
     let authenticator: Authenticator
     let clock: any WallClock
     let logger: Logger
+    /// Shared by the searches of all connections.
+    let searchBudget: SearchBudget
+
     public init(
         store: any MailboxStore, authenticator: Authenticator, clock: any WallClock, logger: Logger,
         configuration: IMAPServerConfiguration = IMAPServerConfiguration()
@@ -28,6 +31,7 @@ public final class IMAPService: Sendable {
         self.clock = clock
         self.logger = logger
         self.configuration = configuration
+        searchBudget = SearchBudget(limit: configuration.searchedBytes)
     }
 
     @Sendable public func makeSession(_ connection: Connection) -> IMAPConnection {

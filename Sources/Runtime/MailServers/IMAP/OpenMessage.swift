@@ -149,11 +149,20 @@ struct OpenMessage {
         }
     }
 
+    /// Whether BINARY can give a part.
+    enum Decodability {
+        case decodable
+        case unknownEncoding
+        /// The part is a multipart or a message: BINARY is of leaf parts only (RFC 9051 §6.4.5).
+        case noLeaf
+    }
+
     /// Whether `decodedPart` will know the part's transfer encoding. Decodes nothing.
-    mutating func isDecodable(_ path: [UInt32]) async throws(StoreError) -> Bool {
-        guard !path.isEmpty, let part = try await parse().part(at: path.map { Int($0) }) else { return true }
-        if case .unknown = ContentTransferEncoding(part.encoding) { return false }
-        return true
+    mutating func decodability(of path: [UInt32]) async throws(StoreError) -> Decodability {
+        guard !path.isEmpty, let part = try await parse().part(at: path.map { Int($0) }) else { return .decodable }
+        if part.isMultipart || part.isMessage { return .noLeaf }
+        if case .unknown = ContentTransferEncoding(part.encoding) { return .unknownEncoding }
+        return .decodable
     }
 
     /// The part without its transfer encoding (RFC 3516 §4.2). The last one is kept, so that its pieces cost one decoding.

@@ -19,6 +19,7 @@ struct SearchRun: Sendable {
     let index: MailboxIndex
     let key: MailboxKey
     let store: any MailboxStore
+    let budget: SearchBudget
 
     private func facts(_ number: Int) -> IndexFacts {
         let (sequence, place) = targets[number]
@@ -57,22 +58,32 @@ struct SearchRun: Sendable {
     }
 
     /// Judges `numbers`, ascending, by their summaries. What needs more than that is given back as `open`.
-    /// - Parameter isWanted: asked before each batch, from any thread; when it says no, the result is not complete.
+    /// - Parameters:
+    ///   - damaged: gets the messages whose summary is damaged; they are neither matched nor open.
+    ///   - isWanted: asked before each batch, from any thread; when it says no, the result is not complete.
     func judgeBySummaries(
-        _ numbers: [Int], while isWanted: @escaping @Sendable () -> Bool
+        _ numbers: [Int], _ damaged: inout DamagedMessages, while isWanted: @escaping @Sendable () -> Bool
     ) async throws(StoreError) -> (matched: [Int], open: [Int]) {
         guard let first = numbers.first, let last = numbers.last else { return ([], []) }
         let state = Mutex(Judged())
         let body: @Sendable ([(uid: UInt32, summary: StoredSummary)]) -> Bool = { batch in
             isWanted() && state.withLock { judge(batch, of: numbers, &$0) }
         }
+        var next = 0
         if numbers.count >= SearchRun.scanFrom, (last - first + 1) / numbers.count < 4 {
-            try await store.scanSummaries(in: key, range: uid(first)...uid(last), body)
-        } else {
-            for start in stride(from: 0, to: numbers.count, by: SearchRun.summaryPiece) {
-                let piece = numbers[start..<min(start + SearchRun.summaryPiece, numbers.count)]
-                guard body(try await store.summaries(in: key, uids: piece.map { uid($0) })) else { break }
+            do throws(StoreError) {
+                try await store.scanSummaries(in: key, range: uid(first)...uid(last), body)
+                next = numbers.count
+            } catch {
+                // The walk ends at a damaged summary; behind the last batch each is asked for.
+                guard case .corrupt = error else { throw error }
+                next = state.withLock { $0.next }
             }
+        }
+        for start in stride(from: next, to: numbers.count, by: SearchRun.summaryPiece) {
+            let piece = numbers[start..<min(start + SearchRun.summaryPiece, numbers.count)]
+            let batch = try await store.readableSummaries(in: key, uids: piece.map { uid($0) }, &damaged)
+            guard body(batch) else { break }
         }
         return state.withLock { ($0.matched, $0.open) }
     }
@@ -98,35 +109,45 @@ struct SearchRun: Sendable {
 
     // MARK: Messages
 
-    /// Judges by reading, beside the event loop.
-    @concurrent func judgeByMessages(_ numbers: [Int]) async throws(StoreError) -> [Int] {
+    /// Judges by reading, beside the event loop. Damaged messages are told and not matched.
+    @concurrent func judgeByMessages(
+        _ numbers: [Int]
+    ) async throws(StoreError) -> (matched: [Int], damaged: DamagedMessages) {
+        var damaged = DamagedMessages()
         var summaries: [UInt32: StoredSummary] = [:]
         if program.needsSummaries {
-            for (uid, summary) in try await store.summaries(in: key, uids: numbers.map { uid($0) }) {
+            let uids = numbers.map { uid($0) }
+            // A message without its summary is judged by what is read of it.
+            var unsummarised = DamagedMessages()
+            for (uid, summary) in try await store.readableSummaries(in: key, uids: uids, &unsummarised) {
                 summaries[uid] = summary
             }
         }
         var matched: [Int] = []
         for number in numbers {
-            let reader: any MessageReading
-            do throws(StoreError) {
-                reader = try await store.message(in: key, uid: uid(number))
-            } catch {
-                if error == .noSuchMessage { continue }
-                throw error
-            }
             let summary = summaries[uid(number)].map { SummaryFacts($0) }
-            if try await judge(facts(number), summary, reader) { matched.append(number) }
+            do throws(StoreError) {
+                let reader = try await store.message(in: key, uid: uid(number))
+                if try await judge(facts(number), summary, reader) { matched.append(number) }
+            } catch {
+                switch error {
+                case .noSuchMessage: continue
+                case .corrupt(let reason): damaged.add(uid(number), reason: reason)
+                default: throw error
+                }
+            }
         }
-        return matched
+        return (matched, damaged)
     }
 
     private func judge(_ facts: IndexFacts, _ summary: SummaryFacts?, _ reader: any MessageReading)
         async throws(StoreError) -> Bool
     {
         let needsText = program.tier > .header
-        let content = MessageText(
-            try await needsText ? reader.readAll() : reader.read(0..<min(reader.size, MessageText.headerBytes)))
+        let octets = needsText ? reader.size : min(reader.size, MessageText.headerBytes)
+        await budget.take(octets)
+        defer { budget.giveBack(octets) }
+        let content = MessageText(try await reader.read(0..<octets))
         let header = content.header()
         switch program.evaluate(facts, summary: summary, header: header) {
         case .match: return true

@@ -25,6 +25,8 @@ public actor SMTPConnection: ConnectionSession {
     /// `session.steps` when the deadline was set: a line that comes byte by byte does not move it.
     private var stepsAtDeadline: UInt64 = 0
     private var isRunning = false
+    /// The client has said its last word, and still reads.
+    private var isInputEnded = false
     private(set) var isOver = false
     private var isServerClosing = false
     private var protocolErrors = ProtocolErrors()
@@ -79,6 +81,11 @@ public actor SMTPConnection: ConnectionSession {
         end(
             "The client was silent for too long.",
             SMTPReply(421, EnhancedStatus(4, 4, 2), "\(service.configuration.hostname) timed out waiting for you"))
+    }
+
+    public func inputEnded() {
+        isInputEnded = true
+        if !isRunning, !isOver { connection.close() }
     }
 
     public func closed(_ reason: CloseReason) {
@@ -179,6 +186,7 @@ public actor SMTPConnection: ConnectionSession {
         connection.flush()
         guard !isOver else { return }
         if isServerClosing { return serverIsClosing() }
+        if isInputEnded { return connection.close() }
         connection.resumeReading()
         guard let began = messageBegan else {
             if session.steps != stepsAtDeadline {

@@ -50,7 +50,7 @@ public final class SMTPService: Sendable {
     /// Options of a listener with the protocol's own words for connections that are refused (RFC 5321 §3.1).
     public func listenerOptions(name: String, isImplicitTLS: Bool, limits: ConnectionGate.Limits) -> Listener.Options {
         let hostname = configuration.hostname
-        return Listener.Options(
+        var options = Listener.Options(
             service: name, usesImplicitTLS: isImplicitTLS, limits: limits,
             refusalGreeting: { refusal in
                 guard !isImplicitTLS else { return [] }
@@ -62,5 +62,8 @@ public final class SMTPService: Sendable {
                 case .closing: SMTPReply(421, EnhancedStatus(4, 3, 2), "\(hostname) is shutting down").bytes
                 }
             })
+        // A script that has said all closes its side, and waits for the answers (RFC 5321 §4.2.5: what was stored is told).
+        options.allowsHalfClosure = true
+        return options
     }
 }

@@ -21,8 +21,7 @@ public actor OutboundQueue {
     private var engine: QueueEngine
     private var generator = SystemRandomNumberGenerator()
     private var tasks: [AttemptID: Task<Void, Never>] = [:]
-    /// What is on the way or waits for its commit.
-    private var deliveries: [AttemptID: QueuedDelivery] = [:]
+    /// Attempts that wait for their commit.
     private var ended: [AttemptID: DeliveryAttempt] = [:]
     private var timer: Task<Void, Never>?
     private var stopped: CheckedContinuation<Void, Never>?
@@ -115,7 +114,6 @@ public actor OutboundQueue {
         case .lookForDue(let excluded, let limit): Task { await look(excluding: excluded, limit: limit) }
         case .claim(let claims): Task { await claim(claims) }
         case .attempt(let id, let delivery):
-            deliveries[id] = delivery
             tasks[id] = Task { await attempt(id, delivery) }
         case .settle(let id, let plan): Task { await settle(id, plan) }
         case .postpone(let destination, let until):
@@ -187,7 +185,8 @@ public actor OutboundQueue {
     }
 
     private func settle(_ id: AttemptID, _ plan: SettlementPlan) async {
-        let delivery = deliveries[id]
+        // Also of work that was never attempted: what has outlived its time at a dead destination.
+        let delivery = engine.delivery(of: id)
         var attempt = plan.isWithoutAttempt ? nil : ended[id]
         if let delivery { attempt?.recipients = DeliveryAttempt.Recipient.all(plan, of: delivery) }
         do throws(StoreError) {
@@ -196,7 +195,6 @@ public actor OutboundQueue {
                 settlement.notices = try await notices.make(plan, of: delivery, attempt: attempt, from: store)
             }
             try await store.settle([settlement], owner: owner)
-            deliveries[id] = nil
             ended[id] = nil
             log(plan, delivery, attempt)
             // A notice for somebody elsewhere is work too.

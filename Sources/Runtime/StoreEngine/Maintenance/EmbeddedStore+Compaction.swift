@@ -11,7 +11,7 @@ extension EmbeddedStore {
     /// Rows that are looked at in one go, so that other maintenance does not wait.
     private static let page = 4_096
     /// Blobs that are dealt with before the rows are walked on: about 100 octets of memory each.
-    private static let gatherLimit = 100_000
+    private static let gatherLimit = 50_000
     /// Octets and blobs that one commit moves.
     private static let sliceBytes: Int64 = 1 << 20
     private static let sliceBlobs = 256

@@ -21,7 +21,8 @@ extension Administration {
             // With the last account goes everybody who could read postmaster's mail: then nobody needs to.
             if account.isAdministrator, directory.accounts().count > 1 { try refuseLastAdministrator(account) }
             try await stored { () throws(StoreError) in try await directory.removeAccount(account.id) }
-            return .done("\(account.address) and its mail are removed")
+            let left = references(to: account.address).map { "; \($0)" } ?? ""
+            return .done("\(account.address) and its mail are removed\(left)")
         case .accountSet(let address, let displayName, let quota, let isAdministrator, let isSuspended):
             let account = try existingAccount(address)
             if account.isAdministrator, isAdministrator == false { try refuseLastAdministrator(account) }

@@ -9,6 +9,12 @@ extension Administration {
         switch request {
         case .domainAdd(let text, let catchAll, let separator):
             let name = try domainName(text)
+            // No top-level domain is a number (RFC 3696 §2): that is an address.
+            guard name.ascii.split(separator: ".").last?.allSatisfy(\.isNumber) == false else {
+                throw AdministrationFailure(
+                    .invalid, "\(name) is no domain: its last part is a number",
+                    remedy: "write a name such as example.org")
+            }
             guard directory.domain(name) == nil else {
                 throw AdministrationFailure(
                     .refused, "\(name) is a domain of this server already",
@@ -33,8 +39,11 @@ extension Administration {
             case .address(let address): domain.catchAll = try emailAddress(address)
             }
             try apply(separator, to: &domain)
+            let note = losses(by: domain)
             try await put(domain)
-            return .domains([view(domain)])
+            var view = view(domain)
+            view.note = note
+            return .domains([view])
         default:
             preconditionFailure("requests about domains come here")
         }
@@ -132,6 +141,11 @@ extension Administration {
         switch resolution.outcome {
         case .found, .notLocal: return
         case .unknownUser:
+            if let circle = circle(target, in: lookup) {
+                throw AdministrationFailure(
+                    .refused, "\(target) would reach nobody: the aliases go in a circle, \(circle)",
+                    remedy: "let one of them name an account")
+            }
             throw AdministrationFailure(
                 .refused, "\(target) would reach nobody",
                 remedy: "name an account, or an alias that leads to one: martlet account add \(target)")
@@ -165,7 +179,7 @@ extension Administration {
         }
     }
 
-    private static func key(_ address: EmailAddress) -> String {
+    static func key(_ address: EmailAddress) -> String {
         "\(address.foldedLocalPart)@\(address.domain?.ascii ?? "")"
     }
 }

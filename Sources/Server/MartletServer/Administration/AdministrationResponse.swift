@@ -103,6 +103,8 @@ package struct DomainView: Codable, Sendable, Hashable {
     package var catchAll: String?
     package var subaddressSeparator: String?
     package var accounts: Int
+    /// What else a change has done.
+    package var note: String?
 }
 
 package struct AliasView: Codable, Sendable, Hashable {

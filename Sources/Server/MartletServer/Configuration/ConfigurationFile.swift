@@ -174,6 +174,8 @@ package enum ConfigurationFile {
                 var elements: [String] = []
                 for element in sequence {
                     guard let text = element.scalar else {
+                        // What an unknown key takes nobody knows: that it is unknown is told once.
+                        guard ConfigurationKey.named(name) != nil else { break }
                         issues.append(
                             ConfigurationIssue(
                                 origin(element.mark), "“\(escapedForTerminal(name))” is a list of plain values",

@@ -128,10 +128,11 @@ package struct ConfigurationSettings: Sendable {
     }
 
     private static func unknown(_ name: String, _ origin: ConfigurationOrigin) -> ConfigurationIssue {
-        ConfigurationIssue(
+        let nearest = ConfigurationKey.nearest(to: name).name
+        let isLikely = editDistance(name, nearest) <= max(maximumSlip, name.count / 2)
+        return ConfigurationIssue(
             origin, "unknown key “\(escapedForTerminal(name))”",
-            remedy:
-                "did you mean \(ConfigurationKey.nearest(to: name).name)? “martlet config reference” lists every key")
+            remedy: (isLikely ? "did you mean \(nearest)? " : "") + "“martlet config reference” lists every key")
     }
 
     private static func line(_ origin: ConfigurationOrigin) -> Int {

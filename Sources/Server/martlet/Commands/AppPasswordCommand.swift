@@ -32,7 +32,11 @@ struct AppPasswordCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List an account's app passwords and when each was last used.")
+            abstract: "List an account's app passwords and when each was last used.",
+            discussion: """
+                The time of the last use is written along with the next change to the store, such as a new message: on a quiet
+                server it may lag behind by minutes.
+                """)
         @Argument(help: ArgumentHelp("The account's address.", valueName: "address")) var address: String
         @OptionGroup var location: StoreLocation
 

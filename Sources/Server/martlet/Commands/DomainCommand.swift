@@ -81,7 +81,7 @@ struct DomainCommand: AsyncParsableCommand {
                 [["DOMAIN", "ACCOUNTS", "CATCH-ALL", "SEPARATOR"]]
                     + domains.map {
                         [$0.unicode, "\($0.accounts)", $0.catchAll ?? "none", $0.subaddressSeparator ?? "none"]
-                    })
+                    }) + domains.compactMap(\.note).map { "\nnote: " + escapedForTerminal($0) }.joined()
         }
     }
 }

@@ -13,7 +13,7 @@ struct ExplainCommand: AsyncParsableCommand {
               martlet explain anna@example.org
 
             One record is told at length, with a picture of its journey; several are listed, newest first.
-            Exit code 1 when nothing is known.
+            Of an address of this server it is told too whom it reaches now. Exit code 1 when nothing is known.
             """)
 
     @Argument(
@@ -26,6 +26,8 @@ struct ExplainCommand: AsyncParsableCommand {
     var limit = 20
 
     @OptionGroup var location: StoreLocation
+
+    func validate() throws { try ListLimit.check(limit) }
 
     func run() async throws {
         guard case .explanation(let explanation) = try await location.perform(.explain(subject: subject, limit: limit))
@@ -46,6 +48,13 @@ struct ExplainCommand: AsyncParsableCommand {
             }
         }
         guard !explanation.records.isEmpty else {
+            // Whom an address reaches is an answer, also before its first message.
+            if explanation.resolution != nil {
+                if !location.json {
+                    Terminal.print("There is no record of it; records are kept for records.keep-days.")
+                }
+                return
+            }
             throw CommandFailure(
                 .no,
                 location.json

@@ -23,6 +23,8 @@ struct MessageCommand: AsyncParsableCommand {
         var before: UInt32?
         @OptionGroup var location: StoreLocation
 
+        func validate() throws { try ListLimit.check(limit) }
+
         func run() async throws {
             let response = try await location.perform(
                 .messageList(address: address, mailbox: mailbox, before: before, limit: limit))

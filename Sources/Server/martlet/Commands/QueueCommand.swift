@@ -36,6 +36,8 @@ struct QueueCommand: AsyncParsableCommand {
         @Option(name: .long, help: ArgumentHelp("At most so many messages, up to 1000.", valueName: "n")) var limit = 50
         @OptionGroup var location: StoreLocation
 
+        func validate() throws { try ListLimit.check(limit) }
+
         func run() async throws {
             var filter = conditions.filter
             filter.state = state

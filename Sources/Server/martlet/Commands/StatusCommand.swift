@@ -3,7 +3,8 @@ import MartletServer
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Tell whether the server answers, and how many domains and accounts it has.")
+        commandName: "status", abstract: "Tell whether the server answers, and how many domains and accounts it has.",
+        discussion: "Exit code 0 when a server runs, 1 when none does and its data can be read, 3 when neither is so.")
 
     @OptionGroup var location: StoreLocation
 
@@ -18,6 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
                 : "no server runs; its data can be read")
                 + "\ndomains: \(status.domains), accounts: \(status.accounts)"
         }
+        if !isServer { throw CommandFailure(.no) }
     }
 
     private struct Shown: Encodable {

@@ -6,7 +6,9 @@ import MartletServer
 struct StoreLocation: ParsableArguments {
     @Option(
         name: .long,
-        help: ArgumentHelp("The directory of a lab or a server's data (default: ./lab if it exists).", valueName: "dir")
+        help: ArgumentHelp(
+            "The directory of a lab or a server's data (default: what MARTLET_SERVER_DATA_DIRECTORY says, then ./lab).",
+            valueName: "dir")
     )
     var dir: String?
 
@@ -30,6 +32,10 @@ struct StoreLocation: ParsableArguments {
         }
         let loaded = try ConfigurationLoading.load(path: nil, overrides: [])
         if let dir { return (DataDirectory(dir), loaded.configuration) }
+        // A value from the environment is said on purpose; the built-in one is a guess.
+        if case .environment = loaded.settings["server.data-directory"].origin {
+            return (DataDirectory(loaded.configuration.server.dataDirectory), loaded.configuration)
+        }
         let lab = DataDirectory("lab")
         if lab.isInUse || lab.hasControlSocket { return (lab, loaded.configuration) }
         throw CommandFailure(
@@ -84,6 +90,15 @@ struct StoreLocation: ParsableArguments {
     func show(_ response: AdministrationResponse) {
         guard case .done(let sentence) = response else { return }
         if json { Terminal.print(JSONOutput.text(["done": sentence])) } else { Terminal.print(sentence) }
+    }
+}
+
+/// What `--limit` takes, the same for all lists.
+enum ListLimit {
+    static func check(_ limit: Int) throws(ValidationError) {
+        guard (1...AdministrationRequest.maximumList).contains(limit) else {
+            throw ValidationError("--limit takes 1 to \(AdministrationRequest.maximumList).")
+        }
     }
 }
 

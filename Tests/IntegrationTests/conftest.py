@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -15,24 +16,36 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet"))
+LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 SERVICES = {"smtp": 25, "pop3": 110, "imap": 143, "submissions": 465, "submission": 587, "imaps": 993, "pop3s": 995}
 
 
+_bases_given = set()
+_bases_lock = threading.Lock()
+
+
 def free_port_base():
-    """A base from which every service's port is free, on both loopback addresses; below 32768, where clients' own ports begin."""
+    """A base from which nobody listens on any service's port, on either loopback address; below 32768, where clients' own ports
+    begin. No two calls of a run get ports in common. It connects and does not bind: a socket that is bound for a moment would
+    be inherited by a process that another thread starts in that moment, and a server could then not listen on its port."""
     generator = random.SystemRandom()
-    for _ in range(200):
+    for _ in range(500):
         base = generator.randrange(20_000, 31_700, 10)
-        try:
-            for offset in SERVICES.values():
-                for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-                    with socket.socket(family) as probe:
-                        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                        probe.bind((host, base + offset))
+        ports = {base + offset for offset in SERVICES.values()}
+        with _bases_lock:
+            if any(ports & {other + offset for offset in SERVICES.values()} for other in _bases_given):
+                continue
+            if len(_bases_given) > 300:
+                _bases_given.clear()
+            _bases_given.add(base)
+        if not any(_is_listened_on(family, host, port) for port in ports for family, host in LOOPBACKS):
             return base
-        except OSError:
-            continue
     raise RuntimeError("no free ports")
+
+
+def _is_listened_on(family, host, port):
+    with socket.socket(family) as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 class Lab:

@@ -42,7 +42,7 @@ private struct Office: AddressLookup {
         "These addresses are anna's, those are not",
         arguments: [
             ("anna@one.test", true), ("ANNA@One.Test", true), ("anna+shop@one.test", true), ("info@one.test", true),
-            ("info+x@one.test", true), ("office@one.test", true),
+            ("info+x@one.test", true), ("office@one.test", true), ("abuse@one.test", true), ("Abuse@two.test", true),
             // Somebody else's, a group's, another server's, nobody's.
             ("anna+boss@one.test", false), ("boss@one.test", false), ("team@one.test", false),
             ("team+x@one.test", false), ("anna+list@one.test", false), ("far@one.test", false),

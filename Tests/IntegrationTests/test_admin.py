@@ -135,8 +135,13 @@ def test_serve_by_its_configuration_file(binary, tmp_path):
     log = tmp_path / "data/log"
     try:
         wait_until(lambda: log.exists() and b"ready" in log.read_bytes())
-        for words, stdin in [(["domain", "add", "s.test"], None), (["account", "add", "a@s.test", "--password-stdin"], "a password\n")]:
-            assert martlet(*words, "--config", config, stdin=stdin).returncode == 0
+        # A domain whose postmaster nobody reads is told of, and with the first account there is somebody.
+        for words, stdin, is_noted in [
+            (["domain", "add", "s.test"], None, True), (["account", "add", "a@s.test", "--password-stdin"], "a password\n", False),
+            (["domain", "add", "t.test"], None, False),
+        ]:
+            done = martlet(*words, "--config", config, stdin=stdin)
+            assert done.returncode == 0 and ("postmaster@s.test" in done.stdout + done.stderr) == is_noted, done
         busy = martlet("serve", "--config", config, "--set", "listeners.smtp=none")
         assert busy.returncode == 2 and "in use" in busy.stderr
 

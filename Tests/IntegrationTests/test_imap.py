@@ -2,12 +2,14 @@
 
 import base64
 import imaplib
+import json
 import random
 import re
 import smtplib
 import socket
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -223,6 +225,31 @@ def append(raw, mailbox, message, flags=""):
     raw.send(f"{tag} APPEND {mailbox} {flags}{{{len(message)}+}}\r\n".encode() + message + b"\r\n")
     last = raw.until(tag)[-1]
     assert last.split()[1] == "OK", last
+
+
+def test_a_client_that_closes_its_side_still_gets_its_answers(lab):
+    deliver(lab, 3)
+    with socket.create_connection(("127.0.0.1", lab.port("imap")), timeout=10) as client:
+        client.sendall(f'a LOGIN {lab.user(3)} {lab.password}\r\nb SELECT INBOX\r\nc FETCH 1 BODY.PEEK[]\r\nd LOGOUT\r\n'.encode())
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := client.recv(9999):
+            answer += more
+    assert b"\r\nc OK" in answer and b"* BYE" in answer and answer.endswith(b"d OK LOGOUT completed\r\n"), answer
+
+
+def test_who_may_no_longer_read_hears_nothing_more_in_idle(lab):
+    made = json.loads(lab.command("account", "app-password", "add", lab.user(4), "--label", "lost phone", "--json").stdout)
+    with closing(Raw(lab)) as lost, closing(Raw(lab)) as own:
+        for raw, password in ((lost, made["password"]), (own, lab.password)):
+            assert raw.command(f"LOGIN {lab.user(4)} {password}")[-1].startswith("t1 OK"), password
+            raw.command("SELECT INBOX")
+            raw.send("i IDLE\r\n")
+            assert raw.line().startswith("+")
+        lab.command("account", "app-password", "revoke", lab.user(4), str(made["appPassword"]["number"]))
+        deliver(lab, 4)
+        assert "EXISTS" in own.line()
+        assert lost.line() == "* BYE Your login is no longer valid"
 
 
 def test_long_lists_of_flags_neither_end_nor_stop_the_server(lab):

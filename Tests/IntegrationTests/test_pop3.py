@@ -104,6 +104,22 @@ def test_a_client_that_asks_and_never_reads_fills_no_memory(make_lab):
         assert other.recv(100).startswith(b"+OK")
 
 
+@pytest.mark.parametrize("is_quit", [True, False])
+def test_a_client_that_closes_its_side_still_gets_its_answers(make_lab, is_quit):
+    lab = make_lab()
+    deliver(lab, 1, count=20)
+    with socket.create_connection(("127.0.0.1", lab.port("pop3")), timeout=10) as client:
+        commands = [f"USER {lab.user(1)}", f"PASS {lab.password}", "STAT", *[f"RETR {number}" for number in range(1, 21)], "DELE 1"]
+        client.sendall("".join(f"{command}\r\n" for command in commands + ["QUIT"] * is_quit).encode())
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := client.recv(9999):
+            answer += more
+    assert answer.count(b"+OK") == 25 + is_quit and answer.count(b"\r\n.\r\n") == 20, answer[-500:]
+    # Deletes happen at QUIT only.
+    assert connect(lab, 1).stat()[0] == 20 - is_quit
+
+
 def test_new_mail_is_there_at_the_next_login(lab):
     deliver(lab, 3)
     wait_until(lambda: connect(lab, 3).stat()[0] == 1)

@@ -154,6 +154,38 @@ def test_suspending_and_password_changes_end_open_sessions_at_once(make_lab):
     assert send(login(lab, 1, "another one"), one, two).startswith("250")
 
 
+def test_the_code_of_a_failed_login_leads_to_its_own_reason(make_lab):
+    lab = make_lab()
+    one = lab.user(1)
+    wrong = submission(lab)(plain(one, "wrong"))
+    lab.command("account", "set", one, "--suspend")
+    suspended = submission(lab)(plain(one, lab.password))
+    unknown = submission(lab)("AUTH FOO")
+    assert [answer[:3] for answer in (wrong, suspended, unknown)] == ["535", "525", "504"]
+    for answer, reason in ((wrong, "wrong password"), (suspended, "suspended"), (unknown, "FOO")):
+        assert reason in explained(lab, answer), answer
+    # The same again is told by the same record.
+    assert code_of(submission(lab)(plain(one, lab.password))) == code_of(suspended)
+
+
+def test_the_reader_of_a_role_address_may_answer_as_it(make_lab):
+    lab = make_lab()
+    one = lab.user(1)
+    postmaster = f"postmaster@{lab.domain}"
+
+    def answer(name, password):
+        dialogue = submission(lab)
+        assert dialogue(plain(name, password)).startswith("235")
+        return send(dialogue, postmaster, one)
+
+    assert answer(f"admin@{lab.domain}", lab.password).startswith("250")
+    assert answer(one, lab.password).startswith("553 5.7.1")
+    # Once somebody has taken it, it is theirs.
+    lab.command("alias", "add", postmaster, one)
+    assert answer(one, lab.password).startswith("250")
+    assert answer(f"admin@{lab.domain}", lab.password).startswith("553 5.7.1")
+
+
 def test_nobody_writes_as_somebody_else(make_lab):
     lab = make_lab()
     one, two = lab.user(1), lab.user(2)

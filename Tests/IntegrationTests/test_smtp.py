@@ -3,6 +3,7 @@
 import imaplib
 import json
 import re
+import signal
 import smtplib
 import socket
 import ssl
@@ -462,8 +463,35 @@ def test_commands_that_are_not_understood_make_one_record_a_connection(lab):
     assert replies[-1].startswith("421 4.7.0") and "21 commands were refused" in told and "Too many errors" in told
 
 
-def test_a_message_that_the_shutdown_cuts_off_has_a_record(make_lab):
+def test_a_message_on_its_way_may_end_before_the_server_does(make_lab):
     lab = make_lab()
+    dialogue, idle = begin(lab, lab.user(1), sender="late@far.test"), begin(lab, lab.user(1))
+    dialogue("DATA")
+    dialogue.send("From: a@far.test\r\n")
+    lab.process.send_signal(signal.SIGTERM)
+    assert idle.reply().startswith("421 4.3.2")
+    with pytest.raises(ConnectionRefusedError):
+        Dialogue(lab.port("smtp"))
+    dialogue.send("\r\nlate\r\n.\r\n")
+    answer = dialogue.reply()
+    assert answer.startswith("250 2.0.0"), answer
+    assert dialogue.reply().startswith("421 4.3.2") and lab.stop() == 0
+    assert "late@far.test" in lab.command("explain", answer.split()[-1]).stdout
+
+
+def test_a_flood_of_refusals_is_refused_to_the_end_and_writes_a_bounded_number_of_records(make_lab):
+    lab = make_lab()
+    answers = []
+    for number in range(20):
+        with begin(lab, sender="flood@far.test") as flood:
+            answers += [flood(f"RCPT TO:<nobody{number * 15 + count}@{lab.domain}>") for count in range(15)]
+    assert all(answer.startswith("550 5.1.1") for answer in answers)
+    assert [" (record " in answer for answer in answers] == [True] * 120 + [False] * 180
+    assert "nobody119@" in lab.command("explain", code_of(answers[119])).stdout
+
+
+def test_a_message_that_the_shutdown_cuts_off_has_a_record(make_lab):
+    lab = make_lab("--set", "server.shutdown-patience=1s")
     dialogue = begin(lab, lab.user(1), sender="cut@far.test")
     dialogue("DATA")
     dialogue.send("From: a@far.test\r\n")

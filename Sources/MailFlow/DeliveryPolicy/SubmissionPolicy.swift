@@ -5,7 +5,8 @@ public import Records
 /// Whom somebody who has logged in may write as: their own addresses, with any tag (RFC 6409 §6.1, §8.1).
 ///
 /// An address is somebody's own when it is the account's, or an alias that reaches this account and nobody else: a group
-/// speaks for all of its members, not for one (Docs/decisions/0008-group-senders.md).
+/// speaks for all of its members, not for one (Docs/decisions/0008-group-senders.md). `postmaster` and `abuse` without an
+/// entry are the administrator's, who reads them.
 public enum SubmissionPolicy {
     /// The account that sends.
     public struct Sender: Sendable, Hashable {
@@ -28,6 +29,10 @@ public enum SubmissionPolicy {
         let exact = address.foldedLocalPart
         if let entry = lookup.entry(localPart: exact, domain: domain) {
             return isOwn(entry, address, account, lookup)
+        }
+        // Whoever reads a role address that nobody has taken may answer as it.
+        if RecipientResolver.isRole(exact), let (administrator, _) = lookup.roleFallback() {
+            return administrator == account
         }
         guard let separator = local.subaddressSeparator, let split = exact.firstIndex(of: separator),
             let base = EmailAddress(localPart: String(exact[..<split]), domain: domain),

@@ -3,7 +3,8 @@ internal import MartletCore
 internal import Records
 internal import Synchronization
 
-/// Writes records of failed logins, one an address, login and minute: the first at once, the number of the others with the next.
+/// Writes records of failed logins, one an address, login, reason and minute: the first at once, the number of the others with
+/// the next. A code leads to the reason of the failure that it was told for.
 final class FailureRecorder: Sendable {
     static let interval = Duration.seconds(60)
     /// Pairs of address and login that are remembered.
@@ -13,6 +14,13 @@ final class FailureRecorder: Sendable {
     /// Records a minute from all addresses together; what is more is counted only.
     static let recordsPerInterval = 600
 
+    private struct Key: Hashable {
+        var pair: LoginThrottle.Pair
+        var kind: LoginFailure.Kind
+        /// Of the failure; no longer than a record tells it.
+        var reason: String
+    }
+
     private struct Window {
         var since: Instant
         var unwritten: Int
@@ -20,7 +28,7 @@ final class FailureRecorder: Sendable {
     }
 
     private struct State {
-        var windows: [LoginThrottle.Pair: Window] = [:]
+        var windows: [Key: Window] = [:]
         /// Records of this minute by address.
         var byAddress: [PeerNetwork: Int] = [:]
         var globalSince = Instant(microseconds: 0)
@@ -43,10 +51,11 @@ final class FailureRecorder: Sendable {
         now: Instant
     ) -> LookupCode? {
         guard let records else { return nil }
+        let key = Key(pair: pair, kind: failure.kind, reason: String(failure.reason.prefix(200)))
         let step = state.withLock { state -> (code: LookupCode, before: Int, elsewhere: Int, isNew: Bool)? in
-            if var window = state.windows[pair], window.since <= now, now - window.since < FailureRecorder.interval {
+            if var window = state.windows[key], window.since <= now, now - window.since < FailureRecorder.interval {
                 window.unwritten += 1
-                state.windows[pair] = window
+                state.windows[key] = window
                 return (window.code, 0, 0, false)
             }
             if now < state.globalSince || now - state.globalSince >= FailureRecorder.interval {
@@ -64,20 +73,20 @@ final class FailureRecorder: Sendable {
             state.byAddress[pair.address, default: 0] += 1
             if state.windows.count >= FailureRecorder.maximumWindows {
                 let old = state.windows.filter {
-                    $0.key != pair && now - $0.value.since >= FailureRecorder.interval
+                    $0.key != key && now - $0.value.since >= FailureRecorder.interval
                 }
-                for (key, window) in old {
+                for (old, window) in old {
                     state.globalUnwritten += window.unwritten
-                    state.windows[key] = nil
+                    state.windows[old] = nil
                 }
             }
-            let before = state.windows[pair]?.unwritten ?? 0
+            let before = state.windows[key]?.unwritten ?? 0
             // Others' failures are told with the next record there is, as what they are.
             let elsewhere = state.globalUnwritten
             state.globalUnwritten = 0
             let code = codes.next(at: now)
-            if state.windows.count < FailureRecorder.maximumWindows || state.windows[pair] != nil {
-                state.windows[pair] = Window(since: now, unwritten: 0, code: code)
+            if state.windows.count < FailureRecorder.maximumWindows || state.windows[key] != nil {
+                state.windows[key] = Window(since: now, unwritten: 0, code: code)
             }
             return (code, before, elsewhere, true)
         }

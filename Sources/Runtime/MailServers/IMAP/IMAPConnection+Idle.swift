@@ -47,7 +47,8 @@ extension IMAPConnection {
     func announceWhileIdle() async {
         // A peer that does not read is told no more until it does: changes gather in the store, not in the output.
         await drain()
-        guard !isOver else { return await processInput() }
+        // Whoever may no longer read is told nothing more.
+        guard !isOver, await loginHolds() else { return await processInput() }
         // Armed before the look, so that a change behind it wakes again.
         idleSignal.arm()
         await synchronise(announcesExpunges: true)

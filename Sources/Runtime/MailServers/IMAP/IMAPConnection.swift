@@ -46,6 +46,8 @@ public actor IMAPConnection: ConnectionSession {
     nonisolated let hasEnded = Atomic<Bool>(false)
     /// The server ends: a BYE follows the answer that is under way.
     private var isServerClosing = false
+    /// The client has said its last word, and still reads.
+    private var isInputEnded = false
     /// A change was committed while work was under way in IDLE.
     var isWakePending = false
     private var badCommands = 0
@@ -102,6 +104,11 @@ public actor IMAPConnection: ConnectionSession {
         }
     }
 
+    public func inputEnded() {
+        isInputEnded = true
+        if !isRunning, !isOver { end() }
+    }
+
     public func closed(_ reason: CloseReason) {
         isOver = true
         leaveMailbox()
@@ -136,6 +143,7 @@ public actor IMAPConnection: ConnectionSession {
         flushOut()
         connection.flush()
         guard !isOver else { return }
+        if isInputEnded { return end() }
         connection.resumeReading()
         if account != nil { connection.setDeadline(after: service.configuration.idleTimeout) }
         guard isWakePending else { return }
@@ -191,11 +199,7 @@ public actor IMAPConnection: ConnectionSession {
             refuse(error)
             return
         }
-        // A suspension or a revoked password takes effect at once.
-        if var login = account {
-            guard await service.authenticator.stillHolds(&login) else { return bye("Your login is no longer valid") }
-            account = login
-        }
+        guard await loginHolds() else { return }
         switch session.admit(command.command) {
         case .refused(let status, let code, let text):
             reply(command.tag, status, code, text)
@@ -205,6 +209,17 @@ public actor IMAPConnection: ConnectionSession {
             if startsCondStore { tellHighestModSeq() }
             await perform(command.command, tag: command.tag)
         }
+    }
+
+    /// A suspension or a revoked password takes effect at once: it ends the session.
+    func loginHolds() async -> Bool {
+        guard var login = account else { return true }
+        guard await service.authenticator.stillHolds(&login) else {
+            bye("Your login is no longer valid")
+            return false
+        }
+        account = login
+        return true
     }
 
     private func process(line: [UInt8]) async {

@@ -51,7 +51,7 @@ public final class IMAPService: Sendable {
 
     /// Options of a listener with the protocol's own words for connections that are refused (RFC 9051 §7.1.5).
     public func listenerOptions(isImplicitTLS: Bool, limits: ConnectionGate.Limits) -> Listener.Options {
-        Listener.Options(
+        var options = Listener.Options(
             service: isImplicitTLS ? "imaps" : "imap", usesImplicitTLS: isImplicitTLS, limits: limits,
             refusalGreeting: { refusal in
                 guard !isImplicitTLS else { return [] }
@@ -62,5 +62,7 @@ public final class IMAPService: Sendable {
                     }
                 return Array(text.utf8)
             })
+        options.allowsHalfClosure = true
+        return options
     }
 }

@@ -27,6 +27,8 @@ public actor POP3Session: ConnectionSession {
     private var isBusy = false
     private var isOver = false
     private var isServerClosing = false
+    /// The client has said its last word, and still reads.
+    private var isInputEnded = false
 
     init(connection: Connection, service: POP3Service) {
         self.connection = connection
@@ -63,6 +65,17 @@ public actor POP3Session: ConnectionSession {
     public func deadlinePassed() {
         isOver = true
         if isBusy { connection.abort() } else { connection.close() }
+    }
+
+    public func inputEnded() {
+        isInputEnded = true
+        if !isBusy { leave() }
+    }
+
+    private func leave() {
+        guard !isOver else { return }
+        isOver = true
+        connection.close()
     }
 
     public func closed(_ reason: CloseReason) {
@@ -141,7 +154,8 @@ public actor POP3Session: ConnectionSession {
         isBusy = false
         connection.flush()
         guard !isOver else { return }
-        if isServerClosing { sayGoodbye() } else { connection.resumeReading() }
+        if isServerClosing { return sayGoodbye() }
+        if isInputEnded { leave() } else { connection.resumeReading() }
     }
 
     private func perform(_ action: POP3Action) async {

@@ -228,6 +228,9 @@ extension SMTPConnection {
             decision, reply, senderText: refusal.sender, recipients: refusal.recipient.map { [$0] } ?? [])
     }
 
+    /// Whose budget of records a refusal is charged to.
+    var network: PeerNetwork { PeerNetwork(connection.peerAddress) }
+
     /// Writes the refusal's record and gives the reply with its code.
     func refuse(_ decision: Decision, _ reply: SMTPReply, sender: ReversePath, recipients: [String]) -> SMTPReply {
         refuse(decision, reply, senderText: sender.text, recipients: recipients)
@@ -239,15 +242,14 @@ extension SMTPConnection {
         let now = service.clock.now()
         let code = service.authenticator.codes.next(at: now)
         var reply = reply
-        reply.lines[reply.lines.count - 1] += " (record \(code))"
         var decision = decision
         // The resolver's word for an unknown user is the same for all; what the peer was told is the session's.
         decision.outcome = reply.code >= 500 ? .refuse : .defer
-        service.write(
+        reply.lines[reply.lines.count - 1] += service.writeRefusal(
             Record(
                 code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: senderText,
                 recipients: recipients,
-                decisions: [decision], reply: reply.description))
+                decisions: [decision], reply: reply.description), of: network)
         service.logger.info(
             "refused",
             metadata: [

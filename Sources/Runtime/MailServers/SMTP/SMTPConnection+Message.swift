@@ -298,14 +298,13 @@ extension SMTPConnection {
         messageID: String? = nil
     ) {
         var reply = reply
-        reply.lines[reply.lines.count - 1] += " (record \(code))"
-        service.write(
+        reply.lines[reply.lines.count - 1] += service.writeRefusal(
             Record(
                 code: code, kind: .message, at: service.clock.now(), service: connection.service, peer: peer(),
                 sender: envelope.reversePath.text,
                 recipients: envelope.recipients.map(\.text), messageID: messageID, size: size,
                 decisions: envelope.decisions + [decision],
-                reply: reply.description))
+                reply: reply.description), of: network)
         service.logger.info(
             "message refused",
             metadata: ["code": "\(code)", "peer": "\(connection.peerAddress)", "check": "\(decision.check)"])

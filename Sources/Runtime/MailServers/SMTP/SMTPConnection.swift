@@ -29,6 +29,8 @@ public actor SMTPConnection: ConnectionSession {
     private var isInputEnded = false
     private(set) var isOver = false
     private var isServerClosing = false
+    /// The server ends, and waits for this message as long as `closingGrace`.
+    private var isLastMessage = false
     private var protocolErrors = ProtocolErrors()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { connection.executor }
@@ -77,7 +79,16 @@ public actor SMTPConnection: ConnectionSession {
     }
 
     public func deadlinePassed() {
-        guard !isOver, !isRunning else { return }
+        guard !isOver else { return }
+        guard !isRunning else {
+            if isLastMessage { connection.setDeadline(after: .milliseconds(100)) }
+            return
+        }
+        if isLastMessage {
+            return end(
+                "The server was shut down in the middle of the message; nothing was taken.",
+                Self.shuttingDown(service.configuration.hostname))
+        }
         end(
             "The client was silent for too long.",
             SMTPReply(421, EnhancedStatus(4, 4, 2), "\(service.configuration.hostname) timed out waiting for you"))
@@ -105,12 +116,16 @@ public actor SMTPConnection: ConnectionSession {
         guard !isOver else { return }
         isServerClosing = true
         guard !isRunning else { return }
-        let reply = SMTPReply(421, EnhancedStatus(4, 3, 2), "\(service.configuration.hostname) is shutting down")
-        if messageBegan == nil {
-            sayGoodbye(reply)
-        } else {
-            end("The server was shut down in the middle of the message; nothing was taken.", reply)
-        }
+        let reply = Self.shuttingDown(service.configuration.hostname)
+        guard messageBegan != nil else { return sayGoodbye(reply) }
+        // A message on its way may end: its sender would have to send all of it again.
+        guard !isLastMessage else { return }
+        isLastMessage = true
+        connection.setDeadline(after: service.configuration.closingGrace)
+    }
+
+    private static func shuttingDown(_ hostname: String) -> SMTPReply {
+        SMTPReply(421, EnhancedStatus(4, 3, 2), "\(hostname) is shutting down")
     }
 
     // MARK: Work
@@ -185,7 +200,11 @@ public actor SMTPConnection: ConnectionSession {
         isRunning = false
         connection.flush()
         guard !isOver else { return }
-        if isServerClosing { return serverIsClosing() }
+        if isServerClosing {
+            serverIsClosing()
+            if !isOver { connection.resumeReading() }
+            return
+        }
         if isInputEnded { return connection.close() }
         connection.resumeReading()
         guard let began = messageBegan else {
@@ -225,10 +244,9 @@ public actor SMTPConnection: ConnectionSession {
 
     private func end(_ decision: Decision, _ reply: SMTPReply) {
         var reply = reply
-        let code = service.authenticator.codes.next(at: service.clock.now())
-        reply.lines[reply.lines.count - 1] += " (record \(code))"
         // What went wrong before belongs to the same story.
-        record((protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply.description, code: code)
+        reply.lines[reply.lines.count - 1] += record(
+            (protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply.description)
         sayGoodbye(reply)
     }
 
@@ -303,13 +321,14 @@ public actor SMTPConnection: ConnectionSession {
         record((protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply)
     }
 
-    private func record(_ decisions: [Decision], reply: String?, code: LookupCode? = nil) {
+    @discardableResult
+    private func record(_ decisions: [Decision], reply: String?) -> String {
         let now = service.clock.now()
-        service.write(
+        return service.writeRefusal(
             Record(
-                code: code ?? service.authenticator.codes.next(at: now), kind: .connection, at: now,
+                code: service.authenticator.codes.next(at: now), kind: .connection, at: now,
                 service: connection.service, peer: peer(),
                 sender: envelope?.reversePath.text, recipients: envelope?.recipients.map(\.text) ?? [],
-                decisions: decisions, reply: reply))
+                decisions: decisions, reply: reply), of: network)
     }
 }

@@ -19,6 +19,8 @@ public struct SMTPServerConfiguration: Sendable {
     /// Octets a second that a message must come at after `slowGrace`; 0: any. Slower ones get 421 4.4.2.
     public var minimumDataRate = 100
     public var slowGrace = Duration.seconds(60)
+    /// How long a message that is under way has to end once the server is shutting down: 421 4.3.2.
+    public var closingGrace = Duration.seconds(4)
     /// Octets of input that wait while a message is stored; then reading stops.
     public var readAheadBytes = 65_536
     /// How mail leaves; nil: it does not, and addresses elsewhere are refused.

@@ -1,7 +1,23 @@
+internal import MartletCore
 internal import Records
 internal import Synchronization
 
 extension SMTPService {
+    /// Writes the record of a refusal, unless the peer's network has had as many as it gets (`RefusalBudget`).
+    /// - Returns: what stands behind the reply: ` (record CODE)`, or nothing where there is no record.
+    func writeRefusal(_ record: Record, of network: PeerNetwork) -> String {
+        guard case .recorded(let before) = refusals.admit(network, now: record.at) else { return "" }
+        let mention = " (record \(record.code))"
+        var record = record
+        record.reply = record.reply.map { $0 + mention }
+        if before > 0, !record.decisions.isEmpty {
+            record.decisions[record.decisions.count - 1].evidence.append(
+                .init("refusals of this network before, without a record", "\(before)"))
+        }
+        write(record)
+        return mention
+    }
+
     /// Writes a record that goes with no message; a failing store is logged, the session goes on.
     func write(_ record: Record) {
         writing.wrappingAdd(1, ordering: .relaxed)

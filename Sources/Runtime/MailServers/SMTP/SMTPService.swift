@@ -25,6 +25,7 @@ public final class SMTPService: Sendable {
     let authenticator: Authenticator
     let clock: any WallClock
     let logger: Logger
+    let refusals = RefusalBudget()
     /// Records on their way to the store.
     let writing = Atomic<Int>(0)
 

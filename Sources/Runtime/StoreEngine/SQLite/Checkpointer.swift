@@ -31,8 +31,13 @@ final class Checkpointer: Sendable {
         let thread = Thread { [self] in
             var connection: SQLiteConnection?
             while queue.takeFirst() != nil {
-                if connection == nil { connection = try? SQLiteConnection(path: path, role: .checkpointer) }
-                tell(connection?.checkpoint(restart: false))
+                do {
+                    let opened = try connection ?? SQLiteConnection(path: path, role: .checkpointer)
+                    connection = opened
+                    tell(opened.checkpoint(restart: false))
+                } catch {
+                    tell("\(error)")
+                }
                 phase.store(.copied, ordering: .releasing)
             }
             connection?.close()

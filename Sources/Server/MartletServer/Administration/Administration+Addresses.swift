@@ -24,7 +24,9 @@ extension Administration {
             if let catchAll { domain.catchAll = try emailAddress(catchAll) }
             try apply(separator, to: &domain)
             try await put(domain)
-            return .domains([view(domain)])
+            var added = view(domain)
+            added.note = strandedRoles(of: domain)
+            return .domains([added])
         case .domainList:
             return .domains(directory.domains().map(view).sorted { $0.domain < $1.domain })
         case .domainRemove(let text):

@@ -28,6 +28,14 @@ extension Administration {
         }
     }
 
+    /// A sentence about role addresses of a new domain that reach nobody; nil when they do.
+    func strandedRoles(of domain: LocalDomain) -> String? {
+        guard let postmaster = EmailAddress(localPart: "postmaster", domain: domain.domain) else { return nil }
+        if case .found = RecipientResolver().resolve(postmaster, in: DirectoryLookup(directory)).outcome { return nil }
+        return "nobody reads \(postmaster) yet, and every domain has to take mail for it (RFC 5321 §4.5.1): "
+            + "“martlet account add” makes an account, and the first one gets it"
+    }
+
     /// `WHAT: the aliases a@b, c@d and the catch-all of b`
     private func sentence(_ what: String, _ isAffected: (EmailAddress) -> Bool) -> String? {
         let aliases = directory.aliases().filter { $0.targets.contains(where: isAffected) }.map {

@@ -22,7 +22,8 @@ extension ConfigurationKey {
             "Threads that serve connections. 0: as many as the machine has processors."),
         ConfigurationKey(
             "server.shutdown-patience", .duration(.zero ... .seconds(600)), "5s",
-            "How long sessions have to end after SIGTERM before their connections are closed. What was acknowledged is durable either way."
+            "How long sessions have to end after SIGTERM before their connections are closed: a message that is on its way in may "
+                + "come to its end, others hear that the server goes. What was acknowledged is durable either way."
         ),
     ]
 

@@ -153,9 +153,10 @@ struct MailServices: Sendable {
             connectionsPerAddress: configuration.pop3.maximumConnectionsPerAddress)
         for (name, addresses) in [("pop3", configuration.listeners.pop3), ("pop3s", configuration.listeners.pop3s)] {
             let isImplicit = name == "pop3s"
-            let listenerOptions = Listener.Options(
+            var listenerOptions = Listener.Options(
                 service: name, usesImplicitTLS: isImplicit, limits: limits,
                 refusalGreeting: { isImplicit ? [] : POP3Service.refusalGreeting($0) })
+            listenerOptions.allowsHalfClosure = true
             try await listen(listenerOptions, addresses, door, service.makeSession)
         }
     }
@@ -176,5 +177,7 @@ extension SMTPServerConfiguration {
         dataTimeout = configuration.smtp.dataTimeout
         minimumDataRate = configuration.smtp.minimumDataRate
         slowGrace = min(slowGrace, dataTimeout)
+        // The rest of the patience is for the answer.
+        closingGrace = configuration.server.shutdownPatience * 0.8
     }
 }

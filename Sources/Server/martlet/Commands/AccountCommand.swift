@@ -12,6 +12,9 @@ struct AccountCommand: AsyncParsableCommand {
               martlet account set anna@example.org --suspend
               martlet account show anna@example.org
 
+            People log in with the whole address. The part before the @ is enough as long as the server has one domain only; a
+            second domain ends that for all, so give the address from the beginning.
+
             Changes take effect at once, also while the server runs. Passwords are asked for, or read from --password-stdin or
             --password-file; when nobody answers, one is made and printed once.
             """,

@@ -8,12 +8,13 @@ from .accounting import Account
 
 
 class Martlet:
-    def __init__(self, binary, directory, base, users, settings=()):
+    def __init__(self, binary, directory, base, users, settings=(), routes=None):
         self.binary = Path(binary)
         self.directory = Path(directory)
         self.base = base
         self.users = users
         self.settings = list(settings)
+        self.routes = routes or {}
         self.account = None
         self.process = None
         self.ports = {}
@@ -27,6 +28,8 @@ class Martlet:
                    "--users", str(self.users)]
         for setting in self.settings:
             command += ["--set", setting]
+        for domain, port in self.routes.items():
+            command += ["--route", f"{domain}=127.0.0.1:{port}"]
         self.errors = open(str(self.directory) + ".err", "a")
         self.process = subprocess.Popen(command, preexec_fn=self.account.enter, stdout=subprocess.DEVNULL, stderr=self.errors)
         self.account.roots = [self.process.pid]

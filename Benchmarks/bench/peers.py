@@ -173,12 +173,13 @@ service auth {{
 
 
 class Postfix:
-    def __init__(self, directory, port, lmtp_socket, users, domain="example.test", transport=None):
+    def __init__(self, directory, port, lmtp_socket, users, domain="example.test", transport=None, routes=None):
         self.directory = Path(directory)
         self.port = port
         self.transport = transport or f"lmtp:unix:{lmtp_socket}"
         self.users = users
         self.domain = domain
+        self.routes = routes or {}
         self.account = None
         self.master = None
 
@@ -195,6 +196,7 @@ class Postfix:
             elif not (etc / name).exists():
                 (etc / name).touch()
         (etc / "users").write_text("".join(f"user{n:04d}@{self.domain} x\n" for n in range(1, self.users + 1)))
+        (etc / "transport").write_text("".join(f"{name} smtp:[127.0.0.1]:{port}\n" for name, port in self.routes.items()))
         (etc / "main.cf").write_text(f"""
 compatibility_level = 3.6
 queue_directory = {d}/queue
@@ -219,6 +221,7 @@ mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = {self.domain}
 virtual_mailbox_maps = hash:{etc}/users
 virtual_transport = {self.transport}
+transport_maps = hash:{etc}/transport
 smtpd_tls_security_level = none
 smtpd_peername_lookup = no
 disable_dns_lookups = yes
@@ -252,7 +255,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """)
-        subprocess.run(["postmap", "-c", str(etc), f"hash:{etc}/users"], check=True)
+        subprocess.run(["postmap", "-c", str(etc), f"hash:{etc}/users", f"hash:{etc}/transport"], check=True)
 
     def start(self):
         must_be_free(self.port)

@@ -180,6 +180,7 @@ private struct Built {
             (.failed, nil, "450 no", "4.0.0"), (.failed, nil, "broken pipe", "5.0.0"), (.failed, nil, nil, "5.0.0"),
             (.failed, EnhancedStatus(4, 4, 7), "450 4.2.0 no", "4.4.7"),
             (.failed, EnhancedStatus(2, 0, 0), nil, "5.0.0"),
+            (.failed, nil, "5.6.7 the address needs SMTPUTF8", "5.6.7"), (.failed, nil, "550 no 5.6.7", "5.0.0"),
             (.failed, nil, "550 4.1.1 classes differ", "5.0.0"), (.failed, nil, "550 5.1.10000 no", "5.0.0"),
             (.delayed(until: until), nil, "550 5.1.1 soft", "4.1.1"), (.delayed(until: until), nil, nil, "4.0.0"),
             (.relayed, nil, "250 2.1.5 ok", "2.1.5"), (.relayed, nil, "250 ok", "2.0.0"),

@@ -5,15 +5,7 @@ struct NullServer: Sendable {
     let options: Options
 
     func run() -> Never {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var on: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in.loopback(port: options.port("port"))
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, size) }
-        }
-        guard bound == 0, listen(listener, 1024) == 0 else { stop("cannot listen: errno \(errno)") }
+        let listener = listen(on: options.port("port"))
         let handle: @Sendable (LineSocket) throws(LoadError) -> Void
         switch options.string("protocol", "smtp") {
         case "smtp": handle = answerSMTP
@@ -32,6 +24,20 @@ struct NullServer: Sendable {
         }
         exit(1)
     }
+}
+
+/// A socket that listens on loopback.
+func listen(on port: UInt16) -> Int32 {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var on: Int32 = 1
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+    var address = sockaddr_in.loopback(port: port)
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, size) }
+    }
+    guard bound == 0, listen(listener, 1024) == 0 else { stop("cannot listen on \(port): errno \(errno)") }
+    return listener
 }
 
 private func answerSMTP(_ socket: LineSocket) throws(LoadError) {

@@ -79,7 +79,7 @@ func failure(_ text: String) -> [(String, JSON)] {
 }
 
 /// Reads a reply of any number of lines; another code than `code` is an error.
-private func expect(_ socket: LineSocket, _ code: StaticString) throws(LoadError) {
+func expect(_ socket: LineSocket, _ code: StaticString) throws(LoadError) {
     while true {
         let line = try socket.readLine()
         guard line.hasPrefix(code) else { throw LoadError("expected \(code), got: \(line.text)") }

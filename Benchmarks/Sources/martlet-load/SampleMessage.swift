@@ -6,10 +6,10 @@ struct SampleMessage: Sendable {
     private static let digits = 10
 
     /// - Parameter size: bytes of the whole message with CRLF line ends; at least 700.
-    init(size: Int, salt: Int) {
+    init(size: Int, salt: Int, from: String = "ada@outside.test") {
         let mark = String(repeating: "#", count: Self.digits)
         var text = """
-            From: Ada Lovelace <ada@outside.test>\r
+            From: Ada Lovelace <\(from)>\r
             To: Charles Babbage <charles@example.test>\r
             Subject: Notes on the engine, number \(mark), with a few more words\r
             Date: Mon, 23 Nov 2026 10:00:00 +0000\r

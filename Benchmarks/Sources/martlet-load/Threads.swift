@@ -7,6 +7,24 @@ private final class Job: @unchecked Sendable {
     init(_ body: @escaping @Sendable () -> Tally) { self.body = body }
 }
 
+/// Runs `body` on a thread that nobody waits for.
+func startThread(_ body: @escaping @Sendable () -> Void) {
+    let job = Job {
+        body()
+        return Tally()
+    }
+    var thread = pthread_t()
+    let created = pthread_create(
+        &thread, nil,
+        { argument in
+            guard let argument else { return nil }
+            _ = Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body()
+            return nil
+        }, Unmanaged.passRetained(job).toOpaque())
+    guard created == 0 else { stop("pthread_create: \(created)") }
+    pthread_detach(thread)
+}
+
 /// Runs `body` for 0 ..< count, each on a thread of its own, and merges what they measured.
 func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Tally) -> Tally {
     var threads: [(pthread_t, Job)] = []

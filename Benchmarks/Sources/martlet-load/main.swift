@@ -7,6 +7,7 @@ let usage = """
            martlet-load imap-mix  --port N --sessions N --users U --seconds T
            martlet-load imap-long --port N --sessions N --users U --seconds T
            martlet-load pop3      --port N --sessions N --users U --seconds T
+           martlet-load relay     --port N --sink-port N [--login] --sessions N --messages M
            martlet-load big       --port N --user K
            martlet-load null-server --port N --protocol smtp|imap|pop3
     common: --domain D --password P --size BYTES --gate
@@ -21,6 +22,7 @@ let gate = Gate(used: options.has("gate"))
 let result: [(String, JSON)]
 switch arguments[1] {
 case "smtp": result = SMTPLoad(options: options).run(gate: gate)
+case "relay": result = RelayLoad(options: options).run(gate: gate)
 case "fill": result = IMAPFill(options: options).run(gate: gate)
 case "imap-mix": result = IMAPLoad(options: options, turns: 1).run(gate: gate)
 case "imap-long": result = IMAPLoad(options: options, turns: 100).run(gate: gate)

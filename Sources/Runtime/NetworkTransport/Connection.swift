@@ -120,6 +120,7 @@ public final class Connection: @unchecked Sendable {
         isClosing = true
         flush()
         timer?.cancel()
+        endHalfClosure()
         let channel = self.channel
         let end = channel.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(closePatience)) {
             channel.close(promise: nil)
@@ -136,9 +137,13 @@ public final class Connection: @unchecked Sendable {
     public func abort() {
         isClosing = true
         timer?.cancel()
+        endHalfClosure()
         channel.close(promise: nil)
         releaseWaiters()
     }
+
+    /// From now on the peer's end is the end: TLS would wait for more behind a peer's last word, until its own patience ends.
+    private func endHalfClosure() { _ = channel.setOption(.allowRemoteHalfClosure, value: false) }
 
     // MARK: Reading
 

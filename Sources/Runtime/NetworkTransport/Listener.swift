@@ -101,7 +101,9 @@ public final class Listener: Sendable {
                         // 0.0.0.0 and [::] are listened on side by side: an IPv6 socket takes IPv6 only.
                         bootstrap = bootstrap.serverChannelOption(.ipv6OnlyOption, value: 1)
                     }
-                    channels.append(try await bootstrap.bind(host: host, port: port).get())
+                    // By address: a resolver leaves out IPv6 where ::1 is all there is of it.
+                    let address = try SocketAddress(ipAddress: host, port: port)
+                    channels.append(try await bootstrap.bind(to: address).get())
                 case .unix(let path):
                     channels.append(
                         try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())

@@ -1,3 +1,4 @@
+internal import NIOCore
 internal import NIOSSL
 internal import Synchronization
 
@@ -27,6 +28,7 @@ public struct ServerTLS: Sendable {
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
         configuration.minimumTLSVersion = .tlsv12
         configuration.certificateVerification = .none
+        configuration.shutdownTimeout = .seconds(1)
         do { context = try NIOSSLContext(configuration: configuration) } catch {
             throw TLSConfigurationError(reason: "certificate and key do not go together: \(error)")
         }

@@ -64,7 +64,8 @@ extension DeliveryNotice.Recipient {
     /// §2.3.3: a failure may carry a code of class 4, whose time is over).
     var reportedStatus: EnhancedStatus {
         let code = reply.flatMap { ReplyCode(PeerText.oneLine($0)) }
-        let known = status ?? code?.enhanced
+        // What we found ourselves begins with its enhanced code: no server said a basic one.
+        let known = status ?? code?.enhanced ?? reply.flatMap { ReplyCode.enhanced(in: Array($0.utf8)[...]) }
         switch outcome {
         case .failed:
             if let known, known.category != 2 { return known }

@@ -8,24 +8,25 @@ from .accounting import Account
 
 
 class Martlet:
-    def __init__(self, binary, directory, base, users, settings=(), routes=None):
+    def __init__(self, binary, directory, base, users, settings=(), routes=None, words=()):
         self.binary = Path(binary)
         self.directory = Path(directory)
         self.base = base
         self.users = users
         self.settings = list(settings)
         self.routes = routes or {}
+        self.words = list(words)
         self.account = None
         self.process = None
         self.ports = {}
 
-    def start(self, patience=300):
+    def start(self, patience=300, poll=0.05):
         self.directory.mkdir(parents=True, exist_ok=True)
         ready = self.directory / "lab.json"
         ready.unlink(missing_ok=True)
         self.account = self.account or Account("martlet")
         command = [str(self.binary), "lab", "--open", "--dir", str(self.directory), "--port-base", str(self.base),
-                   "--users", str(self.users)]
+                   "--users", str(self.users), *self.words]
         for setting in self.settings:
             command += ["--set", setting]
         for domain, port in self.routes.items():
@@ -39,7 +40,7 @@ class Martlet:
                 text = open(self.errors.name).read()[-2000:]
                 self.stop()
                 raise SystemExit(f"martlet lab did not become ready: {text}")
-            time.sleep(0.05)
+            time.sleep(poll)
         self.ports = json.loads(ready.read_text())["ports"]
 
     def stop(self):

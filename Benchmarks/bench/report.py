@@ -76,6 +76,15 @@ def write_report(results, root, path):
             lines.append(f"| {key.upper()}, {r['big']:,} against 100 messages (Martlet), ms | {large:.3f} | {small:.3f} | {large / small:.2f} | at most 1.2 | {ok} |")
         else:
             lines.append(f"| {key.upper()}, a million against 100 messages | | | not measured | at most 1.2 | |")
+    small, full = r.get("queue") or (None, None)
+    lines += [
+        limit_line(f"Start with {r['full']:,} messages in the queue", full and full["start"], None, 2, "s"),
+        limit_line("Memory beside them, the most", full and full["peak"], None, 200, "MB"),
+    ]
+    if full:
+        ratio = full["relayed"] / small["relayed"]
+        lines.append(f"| CPU of a message relayed beside {r['full']:,} waiting ones, and beside 1,000, ms | {full['relayed']:.3f} | {small['relayed']:.3f} |"
+                     f" {ratio:.2f} | the same | {'reached' if ratio <= 1.2 else 'MISSED'} |")
     rest, idle = r.get("rest", {}), r.get("idleMemory", {})
     lines += [
         limit_line("Resident at rest", rest["martlet"]["rss"] / 1024 if rest else None, None, 60, "MB"),

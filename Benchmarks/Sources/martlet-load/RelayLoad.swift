@@ -1,7 +1,7 @@
 import Glibc
 
 /// Sends messages for five other domains by SMTP over some sessions at once, and waits until the sinks, which run in this
-/// process, have taken all of them.
+/// process, have taken all of them. With `--dead D` they are for D domains that nobody serves, and stay in the queue.
 struct RelayLoad: Sendable {
     static let sinks = 5
     private static let patienceSeconds = 300.0
@@ -10,10 +10,16 @@ struct RelayLoad: Sendable {
 
     func run(gate: Gate) -> [(String, JSON)] {
         let port = options.port("port")
-        let first = options.port("sink-port")
+        let dead = options.integer("dead", 0)
         let sessions = options.integer("sessions", 20)
         let messages = options.integer("messages", 2000)
-        let sinks = Sinks(ports: first..<first + UInt16(Self.sinks))
+        let sinks: Sinks?
+        if dead == 0 {
+            let first = options.port("sink-port")
+            sinks = Sinks(ports: first..<first + UInt16(Self.sinks))
+        } else {
+            sinks = nil
+        }
         let sample = SampleMessage(
             size: options.integer("size", 4096), salt: options.integer("salt", Int(getpid())), from: options.user(1))
 
@@ -33,7 +39,8 @@ struct RelayLoad: Sendable {
                 }
                 for number in stride(from: session, to: messages, by: sessions) {
                     let begun = now()
-                    let recipient = "charles\(number)@sink\(number % Self.sinks + 1).test"
+                    let domain = dead == 0 ? "sink\(number % Self.sinks + 1).test" : "d\(number % dead).dead.test"
+                    let recipient = "charles\(number)@\(domain)"
                     try socket.write("MAIL FROM:<\(options.user(1))>\r\nRCPT TO:<\(recipient)>\r\nDATA\r\n")
                     try expect(socket, "250")
                     try expect(socket, "250")
@@ -54,6 +61,10 @@ struct RelayLoad: Sendable {
             return tally
         }
         let acknowledged = seconds(since: begin)
+        guard let sinks else {
+            gate.pass("done")
+            return tally.fields(seconds: acknowledged)
+        }
         while sinks.count < messages, tally.errors == 0 {
             if seconds(since: begin) > Self.patienceSeconds { tally.fail("only \(sinks.count) of \(messages) messages came to the sinks") }
             usleep(2_000)

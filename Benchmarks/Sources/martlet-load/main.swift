@@ -7,7 +7,7 @@ let usage = """
            martlet-load imap-mix  --port N --sessions N --users U --seconds T
            martlet-load imap-long --port N --sessions N --users U --seconds T
            martlet-load pop3      --port N --sessions N --users U --seconds T
-           martlet-load relay     --port N --sink-port N [--login] --sessions N --messages M
+           martlet-load relay     --port N --sink-port N|--dead D [--login] --sessions N --messages M
            martlet-load big       --port N --user K
            martlet-load null-server --port N --protocol smtp|imap|pop3
     common: --domain D --password P --size BYTES --gate

@@ -296,6 +296,34 @@ def test_hold_release_retry_cancel(make_lab, receiver):
     assert settled(lab)["bounced"] == 1
 
 
+def test_a_retry_by_hand_tries_a_destination_that_is_left_alone(make_lab, receiver):
+    other = receiver({"greeting": "421 4.3.2 down"})
+    lab = make_lab(*route(other), "--set", "queue.first-retry=1s", "--set", "queue.longest-retry=1h")
+    codes = [send(lab, ["bob@other.test"]) for _ in range(3)]
+    time.sleep(4)
+    tried = [lab.command("queue", "show", code).stdout for code in codes]
+    assert any("down" in text for text in tried) and not other.messages
+    other.script.clear()
+    time.sleep(2)
+    assert not other.messages, "it was not left alone"
+    assert lab.command("queue", "retry", codes[0]).stdout.startswith("1 ")
+    other.wait(1)
+    lab.command("queue", "retry", "--all", check=False)
+    other.wait(3)
+    assert settled(lab)["relayed"] == 3
+
+
+def test_a_failure_that_nobody_can_be_told_of_is_discarded_and_not_called_bounced(make_lab, receiver):
+    other = receiver({"rcpt": "451 4.3.0 later"})
+    lab = make_lab(*route(other), *FAST)
+    code = send(lab, ["bob@other.test"], sender=2)
+    lab.command("account", "remove", lab.user(2), "--yes")
+    other.script["rcpt"] = "550 5.1.1 nobody"
+    counted = settled(lab)
+    assert (counted["bounced"], counted["discarded"]) == (0, 1), counted
+    assert "unknown sender" in lab.command("explain", code).stdout
+
+
 def test_an_alias_forwards_with_a_rewritten_sender_and_bounces_find_back(make_lab, receiver):
     other = receiver()
     origin = receiver()

@@ -49,6 +49,25 @@ struct DestinationTests {
         #expect(harness.actions.attempts.isEmpty)
     }
 
+    @Test("A destination that an administrator asks for is tried at once; when it fails again it is left alone for longer")
+    func askedAgain() {
+        var harness = Harness()
+        paused(&harness)
+        harness.send(.postponed(destination: "example.test"))
+        harness.actions = []
+        harness.send(.askedAgain(["other.test"]))
+        harness.lease(harness.delivery())
+        #expect(harness.actions.attempts.isEmpty)
+        harness.send(.askedAgain(["example.test"]))
+        harness.actions = []
+        harness.lease(harness.delivery())
+        let attempts = harness.actions.attempts
+        #expect(attempts.count == 1)
+        harness.actions = []
+        harness.send(.attemptEnded(attempts[0].id, .unreachable))
+        #expect(harness.actions.postponements.map(\.until) == [start + .seconds(600)])
+    }
+
     @Test("New work for a destination that is left alone goes back, or is postponed when a look finds it")
     func arrivalsWhilePaused() {
         var harness = Harness()

@@ -86,6 +86,9 @@ struct DestinationState: Sendable {
         !isPaused(now) && (pauses > 0 || failures >= failuresBeforePause)
     }
 
+    /// It is tried again before its time; when that fails too, it is left alone for longer.
+    mutating func endPause() { pausedUntil = nil }
+
     mutating func pause(until instant: Instant) {
         pauses += 1
         pausedUntil = instant

@@ -78,6 +78,9 @@ public struct QueueEngine: Sendable {
         case .arrived(let lanes):
             if lanes.isEmpty { mayHaveDue = true }
             for lane in lanes { note(lane, now: now, &actions) }
+        case .askedAgain(let names):
+            for name in names ?? Array(destinations.keys) { destinations[name]?.endPause() }
+            mayHaveDue = true
         case .arrivedLeased(let deliveries, let leaseUntil):
             for delivery in deliveries { admitFresh(delivery, leaseUntil: leaseUntil, now: now, &actions) }
         case .dueLanes(let lanes, let next):

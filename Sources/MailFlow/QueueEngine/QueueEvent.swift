@@ -5,8 +5,10 @@ public import MartletCore
 public enum QueueEvent: Sendable, Hashable {
     /// The store is open, and leases of dead processes were ended where they are known to be dead.
     case started
-    /// New work was committed for these lanes, or an administrator brought some forward; none: it is not known for which. None: somewhere, the store knows.
+    /// New work was committed for these lanes; none: somewhere, the store knows.
     case arrived([QueueLane])
+    /// An administrator wants what waits for these destinations tried now, also where they are left alone; nil: for all.
+    case askedAgain([String]?)
     /// The same, committed with our lease on it.
     case arrivedLeased([QueuedDelivery], leaseUntil: Instant)
     /// The answer to `lookForDue`. - next: when more becomes due; asked for when fewer than the limit came.

@@ -54,6 +54,17 @@ public struct SettlementPlan: Sendable, Hashable {
 }
 
 extension SettlementPlan {
+    /// The plan where nobody can be told: what failed is discarded by this rule.
+    public func untold(rule: String) -> SettlementPlan {
+        var plan = self
+        plan.notices = []
+        for index in plan.recipients.indices {
+            guard case .failed(let reply) = plan.recipients[index].outcome else { continue }
+            plan.recipients[index].outcome = .discarded(reply: reply, rule: rule)
+        }
+        return plan
+    }
+
     /// Leaves out all but what the other side has taken.
     mutating func keepRelayed() {
         recipients.removeAll { if case .relayed = $0.outcome { false } else { true } }

@@ -75,6 +75,9 @@ public actor OutboundQueue {
     /// An administrator changed what waits.
     public func changed() { handle(.arrived([])) }
 
+    /// An administrator wants these destinations tried now, also where they are left alone; nil: all.
+    public func askedAgain(_ destinations: [String]?) { handle(.askedAgain(destinations)) }
+
     public var load: QueueEngine.Load { engine.load }
 
     /// Begins nothing new, and waits for what is on its way, at most `patience`; then it is cut off, and is tried again after
@@ -187,13 +190,17 @@ public actor OutboundQueue {
     private func settle(_ id: AttemptID, _ plan: SettlementPlan) async {
         // Also of work that was never attempted: what has outlived its time at a dead destination.
         let delivery = engine.delivery(of: id)
+        var plan = plan
         var attempt = plan.isWithoutAttempt ? nil : ended[id]
-        if let delivery { attempt?.recipients = DeliveryAttempt.Recipient.all(plan, of: delivery) }
         do throws(StoreError) {
-            var settlement = QueueSettlement(code: plan.code, outcomes: plan.outcomes, attempt: attempt)
+            var made: [AcceptedMessage] = []
             if let delivery, !plan.notices.isEmpty {
-                settlement.notices = try await notices.make(plan, of: delivery, attempt: attempt, from: store)
+                made = try await notices.make(plan, of: delivery, attempt: attempt, from: store)
+                if made.isEmpty { plan = plan.untold(rule: "unknown sender") }
             }
+            if let delivery { attempt?.recipients = DeliveryAttempt.Recipient.all(plan, of: delivery) }
+            let settlement = QueueSettlement(
+                code: plan.code, outcomes: plan.outcomes, attempt: attempt, notices: made)
             try await store.settle([settlement], owner: owner)
             ended[id] = nil
             log(plan, delivery, attempt)

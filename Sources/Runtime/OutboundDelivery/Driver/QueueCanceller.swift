@@ -24,8 +24,10 @@ public struct QueueCanceller: Sendable {
         var settlements: [QueueSettlement] = []
         var count = 0
         for delivery in claimed {
-            let plan = QueueCanceller.plan(delivery, notifies: notifies)
-            var settlement = QueueSettlement(
+            var plan = QueueCanceller.plan(delivery, notifies: notifies)
+            let made = try await notices.make(plan, of: delivery, attempt: nil, from: store)
+            if made.isEmpty { plan = plan.untold(rule: "cancelled") }
+            let settlement = QueueSettlement(
                 code: plan.code, outcomes: plan.outcomes,
                 attempt: DeliveryAttempt(
                     at: now, duration: .zero, destination: delivery.recipients.first?.destination ?? "",
@@ -33,8 +35,7 @@ public struct QueueCanceller: Sendable {
                         Decision(
                             check: "queue", outcome: .discard,
                             summary: "An administrator took the message off the queue.")
-                    ], recipients: DeliveryAttempt.Recipient.all(plan, of: delivery)))
-            settlement.notices = try await notices.make(plan, of: delivery, attempt: nil, from: store)
+                    ], recipients: DeliveryAttempt.Recipient.all(plan, of: delivery)), notices: made)
             settlements.append(settlement)
             count += delivery.recipients.count
         }

@@ -6,10 +6,16 @@ internal import Synchronization
 
 /// Tells the queue of a running server that an administrator changed what waits. Silent while there is none.
 package final class QueueBell: Sendable {
-    private let ring = Mutex<(@Sendable () -> Void)?>(nil)
+    enum News: Sendable {
+        case changed
+        /// Try these destinations now; nil: all.
+        case tryAgain([String]?)
+    }
+
+    private let ring = Mutex<(@Sendable (News) -> Void)?>(nil)
     package init() {}
-    func connect(_ action: @escaping @Sendable () -> Void) { ring.withLock { $0 = action } }
-    func callAsFunction() { ring.withLock { $0 }?() }
+    func connect(_ action: @escaping @Sendable (News) -> Void) { ring.withLock { $0 = action } }
+    func callAsFunction(_ news: News = .changed) { ring.withLock { $0 }?(news) }
 }
 
 // What waits for other servers.
@@ -39,15 +45,23 @@ extension Administration {
                 case .retry: .retry
                 }
             let now = clock.now()
+            let destinations = try await destinations(query)
             let count = try await stored { () throws(StoreError) in
                 try await queueStore.change(change, of: query, now: now)
             }
-            if count > 0 { bell() }
+            if count > 0 { bell(step == .retry ? .tryAgain(destinations) : .changed) }
             return try changed(count, filter)
         case .queueCancel(let filter, let notifies):
             return try changed(try await cancel(try query(filter), notifies: notifies), filter)
         default: preconditionFailure("asked for the queue")
         }
+    }
+
+    /// Where a change of these goes to; nil: anywhere.
+    private func destinations(_ query: QueueQuery) async throws(AdministrationFailure) -> [String]? {
+        guard query.code != nil else { return query.destination.map { [$0] } }
+        let found = try await stored { () throws(StoreError) in try await queueStore.queued(query) }
+        return Array(Set(found.flatMap(\.recipients).map(\.destination)))
     }
 
     private func changed(_ count: Int, _ filter: QueueFilter) throws(AdministrationFailure) -> AdministrationResponse {

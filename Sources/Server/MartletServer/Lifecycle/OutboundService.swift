@@ -33,7 +33,14 @@ struct OutboundService: Sendable {
             senderRewriting: try OutboundService.senderRewriting(server),
             arrived: { lanes in queue.arrived(lanes) })
         settings.lifetime = configuration.queue.lifetime
-        server.store.bell.connect { Task { await queue.changed() } }
+        server.store.bell.connect { news in
+            Task {
+                switch news {
+                case .changed: await queue.changed()
+                case .tryAgain(let destinations): await queue.askedAgain(destinations)
+                }
+            }
+        }
         try await queue.start()
         return OutboundService(queue: queue, resolution: resolution, settings: settings)
     }

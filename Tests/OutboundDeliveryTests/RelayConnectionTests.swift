@@ -49,7 +49,7 @@ import OutboundDelivery
         try await withServer(script) { server in
             let connection = try await RelayConnection.connect(to: .test(server), services: .test())
             let message = TestMessage(String(repeating: "a line of text that is repeated\r\n", count: 200_000))
-            let body: MailParameters.Body = extensions.contains("BINARYMIME") ? .binaryMIME : .sevenBit
+            let body: BodyType = extensions.contains("BINARYMIME") ? .binaryMIME : .sevenBit
             let result = await connection.deliver(.test(body: body), content: message)
             #expect(result.summary == ["accepted at endOfContent"])
             #expect(server.messages.first == message.bytes)

@@ -58,7 +58,7 @@ extension RelayTarget {
 }
 
 extension SMTPClientTransaction {
-    static func test(_ recipients: [String] = ["anna"], body: MailParameters.Body = .sevenBit) -> SMTPClientTransaction
+    static func test(_ recipients: [String] = ["anna"], body: BodyType = .sevenBit) -> SMTPClientTransaction
     {
         SMTPClientTransaction(
             reversePath: EmailAddress("ben@example.net").map { .address($0) } ?? .null,

@@ -49,7 +49,7 @@ struct DestinationTests {
         #expect(harness.actions.attempts.isEmpty)
     }
 
-    @Test("A destination that an administrator asks for is tried at once; when it fails again it is left alone for longer")
+    @Test("A destination that an administrator asks for is tried at once, and when it fails left alone for longer")
     func askedAgain() {
         var harness = Harness()
         paused(&harness)

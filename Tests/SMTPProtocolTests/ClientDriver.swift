@@ -123,7 +123,7 @@ final class ClientDriver {
 extension SMTPClientTransaction {
     static func to(
         _ recipients: [String] = ["anna@example.com"], from: String? = "ben@example.net", size: Int = 21,
-        body: MailParameters.Body = .sevenBit, needsSMTPUTF8: Bool = false
+        body: BodyType = .sevenBit, needsSMTPUTF8: Bool = false
     ) -> SMTPClientTransaction {
         SMTPClientTransaction(
             reversePath: from.flatMap { EmailAddress($0) }.map { .address($0) } ?? .null,

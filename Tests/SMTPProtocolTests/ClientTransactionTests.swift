@@ -315,8 +315,8 @@ import Testing
             ([], .eightBitMIME, false), (["8BITMIME"], .eightBitMIME, true), (["8BITMIME"], .binaryMIME, false),
             (["CHUNKING"], .binaryMIME, false), (["BINARYMIME"], .binaryMIME, false), ([], .sevenBit, true),
             (["CHUNKING", "BINARYMIME"], .binaryMIME, true),
-        ] as [([String], MailParameters.Body, Bool)])
-    func bodies(offered: [String], body: MailParameters.Body, isTaken: Bool) {
+        ] as [([String], BodyType, Bool)])
+    func bodies(offered: [String], body: BodyType, isTaken: Bool) {
         let driver = ClientDriver.ready(offered)
         driver.begin(.to(body: body))
         #expect(driver.downgrades == (isTaken ? 0 : 1))

@@ -9,6 +9,13 @@ public struct NotifyConditions: OptionSet, Sendable, Hashable {
     public static let standard: NotifyConditions = [.failure, .delay]
 }
 
+/// What a message's content demands of a transport (RFC 6152, RFC 3030).
+public enum BodyType: String, Sendable, Hashable {
+    case sevenBit = "7BIT"
+    case eightBitMIME = "8BITMIME"
+    case binaryMIME = "BINARYMIME"
+}
+
 /// How much of the message a failure notice brings back (RFC 3461 §4.3).
 public enum ReturnContent: String, Sendable, Hashable {
     case full = "FULL"

@@ -3,19 +3,13 @@ public import Records
 
 /// What the queue keeps of a message whose recipients are elsewhere: the envelope that all of them share.
 public struct QueuedMessage: Sendable, Hashable {
-    /// What the next server has to be able to take (RFC 6152, RFC 3030).
-    public enum Body: String, Sendable, Hashable {
-        case sevenBit = "7BIT"
-        case eightBitMIME = "8BITMIME"
-        case binaryMIME = "BINARYMIME"
-    }
-
     /// The code of the message's record; the queue's own name for it too.
     public var code: LookupCode
     public var blob: BlobID
     /// Octets.
     public var size: Int
-    public var body: Body
+    /// What the next server has to be able to take.
+    public var body: BodyType
     /// An address or a header field is not ASCII (RFC 6531 §3.2).
     public var needsSMTPUTF8: Bool
     /// ENVID, decoded from xtext.
@@ -29,7 +23,7 @@ public struct QueuedMessage: Sendable, Hashable {
     public var expiresAt: Instant
 
     public init(
-        code: LookupCode, blob: BlobID, size: Int, body: Body, needsSMTPUTF8: Bool, envelopeID: String? = nil,
+        code: LookupCode, blob: BlobID, size: Int, body: BodyType, needsSMTPUTF8: Bool, envelopeID: String? = nil,
         returnContent: ReturnContent? = nil, lane: String, queuedAt: Instant, expiresAt: Instant
     ) {
         self.code = code

@@ -21,7 +21,7 @@ public struct SMTPClientTransaction: Sendable, Hashable {
     public var recipients: [Recipient]
     /// Octets of the content.
     public var size: Int
-    public var body: MailParameters.Body
+    public var body: BodyType
     /// The message cannot be without SMTPUTF8, whatever its addresses are: its header is not ASCII (RFC 6531 §3.2).
     public var needsSMTPUTF8: Bool
     /// ENVID, not in xtext (RFC 3461 §4.4).
@@ -29,7 +29,7 @@ public struct SMTPClientTransaction: Sendable, Hashable {
     public var returnContent: ReturnContent?
 
     public init(
-        reversePath: ReversePath, recipients: [Recipient], size: Int, body: MailParameters.Body = .sevenBit,
+        reversePath: ReversePath, recipients: [Recipient], size: Int, body: BodyType = .sevenBit,
         needsSMTPUTF8: Bool = false, envelopeID: String? = nil, returnContent: ReturnContent? = nil
     ) {
         self.reversePath = reversePath
@@ -95,7 +95,7 @@ public struct SMTPClientTransaction: Sendable, Hashable {
 
 extension ServerCapabilities {
     /// Whether a body of this kind can go as it is.
-    func takes(_ body: MailParameters.Body) -> Bool {
+    func takes(_ body: BodyType) -> Bool {
         switch body {
         case .sevenBit: true
         case .eightBitMIME: eightBitMIME

@@ -52,22 +52,16 @@ public enum ForwardPath: Sendable, Hashable {
 
 /// Parameters of MAIL: SIZE (RFC 1870), BODY (RFC 6152, RFC 3030) and SMTPUTF8 (RFC 6531).
 public struct MailParameters: Sendable, Hashable {
-    public enum Body: String, Sendable, Hashable {
-        case sevenBit = "7BIT"
-        case eightBitMIME = "8BITMIME"
-        case binaryMIME = "BINARYMIME"
-    }
-
     /// Octets as declared (RFC 1870 §6).
     public var size: Int?
-    public var body = Body.sevenBit
+    public var body = BodyType.sevenBit
     public var usesSMTPUTF8 = false
     /// ENVID (RFC 3461 §4.4), decoded from xtext.
     public var envelopeID: String?
     /// RET (RFC 3461 §4.3).
     public var returnContent: ReturnContent?
 
-    public init(size: Int? = nil, body: Body = .sevenBit, usesSMTPUTF8: Bool = false) {
+    public init(size: Int? = nil, body: BodyType = .sevenBit, usesSMTPUTF8: Bool = false) {
         self.size = size
         self.body = body
         self.usesSMTPUTF8 = usesSMTPUTF8

@@ -77,7 +77,7 @@ public struct SMTPCommandParser: Sendable {
                 parameters.size = ASCII.number(value, limit: UInt64(Int.max)).map { Int($0) } ?? Int.max
             case "BODY":
                 let text = value.map { String(decoding: $0.map { ASCII.uppercased($0) }, as: UTF8.self) }
-                guard let text, let body = MailParameters.Body(rawValue: text) else {
+                guard let text, let body = BodyType(rawValue: text) else {
                     throw .arguments("BODY is 7BIT, 8BITMIME or BINARYMIME")
                 }
                 parameters.body = body

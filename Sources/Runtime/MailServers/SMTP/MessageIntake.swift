@@ -51,7 +51,7 @@ final class MessageIntake {
 
     /// What another server has to take for the message to go there as it is.
     struct Transport {
-        var body: QueuedMessage.Body
+        var body: BodyType
         var hasEightBitHeader: Bool
     }
 

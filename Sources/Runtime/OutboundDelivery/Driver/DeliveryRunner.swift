@@ -246,19 +246,13 @@ extension SMTPTransactionResult.Recipient {
 extension SMTPClientTransaction {
     init(_ delivery: QueuedDelivery, size: Int) {
         let message = delivery.message
-        let body: MailParameters.Body =
-            switch message.body {
-            case .sevenBit: .sevenBit
-            case .eightBitMIME: .eightBitMIME
-            case .binaryMIME: .binaryMIME
-            }
         self.init(
             reversePath: delivery.recipients.first?.reversePath.map { .address($0) } ?? .null,
             recipients: delivery.recipients.map {
                 Recipient(
                     $0.address, notify: $0.notify == .standard ? nil : $0.notify,
                     originalRecipient: $0.originalRecipient)
-            }, size: size, body: body, needsSMTPUTF8: message.needsSMTPUTF8, envelopeID: message.envelopeID,
+            }, size: size, body: message.body, needsSMTPUTF8: message.needsSMTPUTF8, envelopeID: message.envelopeID,
             returnContent: message.returnContent)
     }
 }

@@ -31,7 +31,7 @@ extension QueuedMessage {
     /// From the present row of `SQL.queuedMessage` or `SQL.queuedMessagesFrom`; nil when it makes no sense.
     init?(row: Statement) {
         guard let code = LookupCode(value: row.int(0)), let blob = BlobID(row.bytes(1)),
-            let body = Body(rawValue: row.text(3))
+            let body = BodyType(rawValue: row.text(3))
         else { return nil }
         self.init(
             code: code, blob: blob, size: Int(row.int(2)), body: body, needsSMTPUTF8: row.int(4) != 0,

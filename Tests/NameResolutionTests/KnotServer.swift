@@ -66,23 +66,27 @@ final class KnotServer {
     private var configurationFile: URL { folder.appending(path: "knot.conf") }
 
     private func start() throws {
-        let output = Pipe()
+        // A file and no pipe: a pipe has to be read to the end, by a handler that outlives its descriptor when the server ends.
+        let log = folder.appending(path: "log")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        defer { try? output.close() }
         process.executableURL = URL(filePath: "/usr/sbin/knotd")
         process.arguments = ["-c", configurationFile.path]
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        var log = Data()
-        while !log.contains(Data("server started".utf8)) {
-            let more = output.fileHandleForReading.availableData
-            guard !more.isEmpty else {
-                throw Failure(description: "knotd ended: \(String(decoding: log, as: UTF8.self))")
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let isRunning = process.isRunning
+            let said = try Data(contentsOf: log)
+            if said.contains(Data("server started".utf8)) { return }
+            guard isRunning, ContinuousClock.now < deadline else {
+                throw Failure(description: "knotd did not start: \(String(decoding: said, as: UTF8.self))")
             }
-            log += more
+            usleep(5_000)
         }
-        // What it says later is read, so that it never waits for a reader.
-        output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
     }
 
     /// The DS record of a signed zone: `secure.test. DS 1 13 2 abcd`.

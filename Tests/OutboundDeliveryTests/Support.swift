@@ -58,8 +58,7 @@ extension RelayTarget {
 }
 
 extension SMTPClientTransaction {
-    static func test(_ recipients: [String] = ["anna"], body: BodyType = .sevenBit) -> SMTPClientTransaction
-    {
+    static func test(_ recipients: [String] = ["anna"], body: BodyType = .sevenBit) -> SMTPClientTransaction {
         SMTPClientTransaction(
             reversePath: EmailAddress("ben@example.net").map { .address($0) } ?? .null,
             recipients: recipients.compactMap { EmailAddress("\($0)@example.com") }.map { Recipient($0) }, size: 0,

@@ -1,6 +1,7 @@
 public import MartletCore
 public import NIOCore
 internal import NIOSSL
+internal import NIOTLS
 
 /// One connection as its session sees it. Every member is used on the event loop only, that is, from the session.
 ///
@@ -24,6 +25,8 @@ public final class Connection: @unchecked Sendable {
     /// The certificate that this connection's handshake took; another may be in force since.
     private var certificate: ServerTLS?
     private let capture = ServerHelloCapture()
+    /// The certificate is not chosen yet: TLS is not below the session, and nothing may go out.
+    private(set) var isAwaitingServerName = false
     private var pending: ByteBuffer
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
@@ -85,6 +88,11 @@ public final class Connection: @unchecked Sendable {
 
     public func flush() {
         guard pending.readableBytes > 0 else { return }
+        // A peer that has not begun its handshake cannot be told anything.
+        guard !isAwaitingServerName else {
+            pending.clear()
+            return
+        }
         let buffer = pending
         // A large buffer is not kept by an idle connection; a small one is made anew for a few nanoseconds.
         pending = ByteBuffer()
@@ -226,11 +234,37 @@ public final class Connection: @unchecked Sendable {
 
     func addTLS(_ box: TLSContextBox) throws {
         let sync = channel.pipeline.syncOperations
-        let current = box.current
-        let handler = NIOSSLServerHandler(context: current.context)
-        try sync.addHandler(handler, position: .first)
+        let certificates = box.current
+        if certificates.isChoice {
+            isAwaitingServerName = true
+            let loop = channel.eventLoop
+            let reader = SNIHandler { [weak self] result in
+                loop.makeCompletedFuture {
+                    guard case .hostname(let name) = result else {
+                        try self?.beginTLS(certificates.chosen(for: nil)); return
+                    }
+                    try self?.beginTLS(certificates.chosen(for: name))
+                }
+            }
+            try sync.addHandler(ByteToMessageHandler(reader), position: .first)
+        } else {
+            try beginTLS(certificates.chosen(for: nil))
+        }
         try sync.addHandler(capture, position: .first)
-        certificate = current
+    }
+
+    /// Puts TLS below the session, above what reads the ClientHello where there is such a one.
+    private func beginTLS(_ chosen: ServerTLS) throws {
+        let sync = channel.pipeline.syncOperations
+        let handler = NIOSSLServerHandler(context: chosen.context)
+        if isAwaitingServerName {
+            let reader = try sync.handler(type: ByteToMessageHandler<SNIHandler>.self)
+            try sync.addHandler(handler, position: .after(reader))
+        } else {
+            try sync.addHandler(handler, position: .first)
+        }
+        isAwaitingServerName = false
+        certificate = chosen
     }
 
     func handshakeCompleted() {

@@ -51,7 +51,8 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !connection.isClosing else { return }
+        // What comes here before TLS is below the session is a ClientHello that was cut off: in plain, and nobody's input.
+        guard !connection.isClosing, !connection.isAwaitingServerName else { return }
         let buffer = unwrapInboundIn(data)
         guard buffer.readableBytes > 0 else { return }
         guard !connection.mustHoldInput else { return connection.holdInput(buffer) }

@@ -130,6 +130,8 @@ package struct Configuration: Sendable {
     package var server: Server
     package var listeners: Listeners
     package var tls: TLS?
+    /// Shown to clients that ask for a name of theirs.
+    package var certificates: [CertificatePair]
     package var smtp: SMTP
     package var lmtp: LMTP
     package var imap: IMAP
@@ -159,6 +161,7 @@ package struct Configuration: Sendable {
         let certificate = settings.text("tls.certificate")
         let key = settings.text("tls.key")
         tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
+        certificates = settings.texts("tls.certificates").compactMap { CertificatePair($0) }
         smtp = SMTP(
             maximumMessageSize: Int(settings.byteCount("smtp.max-message-size") ?? 0),
             maximumRecipients: settings.integer("smtp.max-recipients"),

@@ -57,6 +57,11 @@ extension ConfigurationKey {
         ConfigurationKey(
             "tls.key", .path, "", reload: .signal,
             "The private key of tls.certificate as PEM. Both are given or neither."),
+        ConfigurationKey(
+            "tls.certificates", .certificatePairs, "none", reload: .signal,
+            "Further certificates for clients that ask for a name (SNI), a list of CERTIFICATE:KEY, two paths each. A client gets the one whose "
+                + "subjectAltName has the name it asks for, as it is or by a wildcard for its first label; whoever asks for none, or for one "
+                + "that is in none, gets tls.certificate."),
     ]
 
     private static let smtp: [ConfigurationKey] = [

@@ -24,6 +24,8 @@ package struct ConfigurationKey: Sendable {
         case routes
         /// A list of paths.
         case paths
+        /// A list of `certificate:key`, two paths each.
+        case certificatePairs
         /// One printable ASCII character that may stand in an address, or `none`.
         case separator
     }

@@ -13,6 +13,7 @@ extension ConfigurationKey {
         case .nameServers(let words): return try ConfigurationKey.nameServers(parts, words)
         case .routes: return parts == ["none"] ? [] : try ConfigurationKey.routes(parts)
         case .paths: return parts
+        case .certificatePairs: return parts == ["none"] ? [] : try ConfigurationKey.certificatePairs(parts)
         case .boolean, .integer, .byteCount, .duration, .hostName, .userName, .path, .listenAddresses, .choice,
             .separator:
             return nil
@@ -30,6 +31,16 @@ extension ConfigurationKey {
         guard !parts.isEmpty else {
             throw ConfigurationValueError(
                 problem: "names nobody", remedy: "write an address, or one of " + words.joined(separator: ", "))
+        }
+        return parts
+    }
+
+    private static func certificatePairs(_ parts: [String]) throws(ConfigurationValueError) -> [String] {
+        for part in parts where CertificatePair(part) == nil {
+            throw ConfigurationValueError(
+                problem: "“\(escapedForTerminal(part))” is no certificate with its key",
+                remedy: "write CERTIFICATE:KEY, two paths without a colon in them, such as "
+                    + "/etc/martlet/example.net.pem:/etc/martlet/example.net.key")
         }
         return parts
     }

@@ -96,7 +96,7 @@ extension ConfigurationKey {
                 throw wrongType(text, "one of \(SubaddressSeparators.told), or none")
             }
             return .text(text)
-        case .listenAddresses, .nameServers, .routes, .paths:
+        case .listenAddresses, .nameServers, .routes, .paths, .certificatePairs:
             preconditionFailure("lists are read above")
         }
     }
@@ -121,6 +121,7 @@ extension ConfigurationKey {
         case .nameServers(let words): "list of addresses with @port, or one of " + words.joined(separator: ", ")
         case .routes: "list of domain=host:port; none"
         case .paths: "list of paths"
+        case .certificatePairs: "list of certificate:key, two paths each; none"
         }
     }
 

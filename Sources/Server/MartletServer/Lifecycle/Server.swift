@@ -19,8 +19,7 @@ package final class Server: Sendable {
     let store: OpenedStore
     let clock: any WallClock
     let group: MultiThreadedEventLoopGroup
-    private let tls: TLSContextBox
-    private let names: CertificateNames
+    let certificates: CertificateKeeper
     /// Sockets from before the process gave up its rights; nil when it has none to give up.
     let sockets: BoundSockets?
 
@@ -40,7 +39,7 @@ package final class Server: Sendable {
     private init(
         directory: DataDirectory, configuration: Configuration, log: ServerLog, store: OpenedStore,
         clock: any WallClock,
-        group: MultiThreadedEventLoopGroup, tls: TLSContextBox, names: CertificateNames, sockets: BoundSockets?
+        group: MultiThreadedEventLoopGroup, certificates: CertificateKeeper, sockets: BoundSockets?
     ) {
         self.directory = directory
         self.configuration = configuration
@@ -50,8 +49,7 @@ package final class Server: Sendable {
         self.store = store
         self.clock = clock
         self.group = group
-        self.tls = tls
-        self.names = names
+        self.certificates = certificates
         self.sockets = sockets
     }
 
@@ -66,8 +64,7 @@ package final class Server: Sendable {
         let busy = sockets == nil ? PortCheck.problems(with: configuration.listeners) : []
         guard busy.isEmpty else { throw ServerFailure(.configuration, busy) }
         // Read before anything is made: a certificate that cannot be used is a mistake in the configuration.
-        var configured: ServerTLS?
-        if let files = configuration.tls { configured = try Server.read(files) }
+        let configured = try ConfiguredCertificates(configuration)
         do throws(FileFailure) { try directory.create() } catch {
             throw ServerFailure(.configuration, [error.description])
         }
@@ -82,16 +79,12 @@ package final class Server: Sendable {
             throw ServerFailure(.configuration, [error.description])
         }
         do throws(ServerFailure) {
-            let tls =
-                if let configured {
-                    configured
-                } else {
-                    try Server.ownCertificate(directory, names, now: clock.now(), logger: log.logger("server"))
-                }
+            let certificates = try CertificateKeeper(
+                configured, directory: directory, names: names, now: clock.now(), logger: log.logger("certificates"))
             let threads = configuration.server.threads == 0 ? System.coreCount : configuration.server.threads
             return Server(
                 directory: directory, configuration: configuration, log: log, store: store, clock: clock,
-                group: MultiThreadedEventLoopGroup(numberOfThreads: threads), tls: TLSContextBox(tls), names: names,
+                group: MultiThreadedEventLoopGroup(numberOfThreads: threads), certificates: certificates,
                 sockets: sockets)
         } catch {
             store.engine.close()
@@ -116,7 +109,7 @@ package final class Server: Sendable {
         var outbound: OutboundService?
         do {
             if configuration.queue.isEnabled { outbound = try await OutboundService.start(self) }
-            services = try await MailServices.start(self, tls: tls, outbound: outbound?.settings)
+            services = try await MailServices.start(self, tls: certificates.box, outbound: outbound?.settings)
         } catch {
             await outbound?.stop(patience: .zero)
             await closeStore()
@@ -167,48 +160,18 @@ package final class Server: Sendable {
         log.finish()
     }
 
-    // MARK: The certificate
-
-    private static func read(_ files: Configuration.TLS) throws(ServerFailure) -> ServerTLS {
-        var problems: [String] = []
-        func content(_ path: String, _ key: String) -> [UInt8] {
-            guard let text = DataDirectory.bytes(of: path) else {
-                problems.append("\(key): \(path) cannot be read; is the path right, and may this user read it?")
-                return []
-            }
-            return text
-        }
-        let certificate = content(files.certificate, "tls.certificate")
-        let key = content(files.key, "tls.key")
-        guard problems.isEmpty else { throw ServerFailure(.configuration, problems) }
-        do { return try ServerTLS(certificates: certificate, key: key) } catch {
-            throw ServerFailure(.configuration, ["tls.certificate and tls.key: \(error)"])
-        }
-    }
-
-    private static func ownCertificate(
-        _ directory: DataDirectory, _ names: CertificateNames, now: Instant, logger: Logger
-    ) throws(ServerFailure) -> ServerTLS {
-        do {
-            let identity = try CertificateAuthority(directory: directory).identity(
-                names: names.names, addresses: names.addresses, now: now)
-            if let warning = identity.warning { logger.warning("certificate", metadata: ["reason": "\(warning)"]) }
-            return try ServerTLS(certificates: identity.certificates, key: identity.key)
-        } catch {
-            throw ServerFailure(.configuration, ["\(error)"])
-        }
-    }
-
     // MARK: From time to time
 
     private func reload(_ read: @Sendable () throws -> Configuration?) async {
         do {
             let fresh = try read()
             log.reload(fresh?.log)
-            if let files = (fresh ?? configuration).tls { tls.replace(with: try Server.read(files)) }
-            logger.notice("reloaded the certificate, the log level and the log file")
+            try certificates.reload(fresh ?? configuration, now: clock.now())
+            logger.notice(
+                "reloaded the certificates, the log level and the log file",
+                metadata: ["certificates": "\(certificates.box.certificatesInForce.count)"])
         } catch {
-            logger.error("not reloaded: the old certificate and log level stay", metadata: ["reason": "\(error)"])
+            logger.error("not reloaded: the old certificates stay", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -223,9 +186,7 @@ package final class Server: Sendable {
                 if removed > 0 { logger.info("old records removed", metadata: ["count": "\(removed)"]) }
                 let forgotten = try await store.engine.housekeep().forgottenMessages
                 if forgotten > 0 { logger.info("expunged messages forgotten", metadata: ["count": "\(forgotten)"]) }
-                if configuration.tls == nil {
-                    tls.replace(with: try Server.ownCertificate(directory, names, now: now, logger: logger))
-                }
+                try certificates.renewOwn(now: now)
             } catch {
                 logger.error("housekeeping failed; it is tried again in an hour", metadata: ["reason": "\(error)"])
             }

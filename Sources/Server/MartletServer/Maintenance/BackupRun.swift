@@ -128,7 +128,7 @@ package struct BackupRun: Sendable {
     private static let maximumDepth = 8
 
     /// All that is in the data directory but the store, logs, sockets, what is half written, and the backups themselves; the
-    /// configuration; the certificate that it names.
+    /// configuration; the certificates that it names.
     private func files(besides backups: String) -> [BackupWriter.AdditionalFile] {
         var files: [BackupWriter.AdditionalFile] = []
         gather(directory.path, "", 0, backups, &files)
@@ -139,6 +139,13 @@ package struct BackupRun: Sendable {
             for (path, name) in [(tls.certificate, "certificate.pem"), (tls.key, "key.pem")]
             where !path.hasPrefix(directory.path + "/") {
                 files.append(BackupWriter.AdditionalFile(path: path, name: "elsewhere/" + name))
+            }
+        }
+        for (number, pair) in configuration.certificates.enumerated() {
+            for (path, name) in [(pair.certificate, "certificate"), (pair.key, "key")]
+            where !path.hasPrefix(directory.path + "/") {
+                files.append(
+                    BackupWriter.AdditionalFile(path: path, name: "elsewhere/\(name)-\(number + 1).pem"))
             }
         }
         return files

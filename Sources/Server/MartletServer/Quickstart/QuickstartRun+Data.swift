@@ -63,7 +63,7 @@ extension QuickstartRun {
                 let missing = certificate == nil ? files.certificate : files.key
                 throw QuickstartFailure(.usage, ["\(missing) cannot be read; is the path right?"])
             }
-            do { _ = try ServerTLS(certificates: certificate, key: key) } catch {
+            do { _ = try ServerTLS(certificates: certificate, key: key, origin: files.certificate) } catch {
                 throw QuickstartFailure(.usage, ["\(files.certificate) and \(files.key): \(error)"])
             }
             report.steps.append(.init("certificate", .unchanged, files.certificate))

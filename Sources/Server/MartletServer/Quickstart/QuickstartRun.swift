@@ -237,7 +237,8 @@ package struct QuickstartRun {
         let unit = ServiceUnit(
             program: program, configurationFile: options.configurationFile, dataDirectory: directory.path,
             user: configuration.server.user ?? options.user,
-            files: configuration.tls.map { [$0.certificate, $0.key] } ?? [])
+            files: (configuration.tls.map { [$0.certificate, $0.key] } ?? [])
+                + configuration.certificates.flatMap { [$0.certificate, $0.key] })
         try write(unit.text, place + "/" + ServiceUnit.name, "unit", &report)
     }
 }

@@ -75,6 +75,7 @@ let package = Package(
         pure("POP3Protocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
         pure("DNSProtocol", in: "Protocols", ["MartletBytes", "MartletCore"]),
         pure("SASLMechanisms", in: "Protocols", ["MartletBytes", "MartletCore", crypto, cryptoExtras]),
+        pure("ACMEProtocol", in: "Protocols", ["MartletBytes", "MartletCore", crypto]),
         // Mail flow
         pure("Records", in: "MailFlow", ["MartletBytes", "MartletCore"]),
         pure("MailStore", in: "MailFlow", ["MartletBytes", "MartletCore", "Records", "MessageFormat"]),
@@ -145,6 +146,7 @@ let package = Package(
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
         tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol"]),
         tests("Records", ["MartletCore", "Records"]),
+        tests("ACMEProtocol", ["ACMEProtocol", "MartletCore", crypto]),
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
         tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),

@@ -32,6 +32,9 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
@@ -50,6 +53,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -94,6 +99,12 @@ let package = Package(
                 "MartletCore", "MailStore", "Records", "QueueEngine", "DeliveryPolicy", "DNSProtocol",
                 "MessageFormat", "SMTPProtocol", "NetworkTransport", tls, log, nioCore, nioPosix, nioTLS,
             ]),
+        shell(
+            "CertificateIssuance", in: "Runtime",
+            [
+                "ACMEProtocol", "MartletCore", "NetworkTransport", asn1, crypto, httpClient, nioCore, nioHTTP,
+                nioPosix, nioTLS, tls, x509,
+            ]),
         shell("MessageSpool", in: "Runtime", ["MailStore", "MessageFormat"]),
         shell("NameResolution", in: "Runtime", ["DNSProtocol", "CUnbound"]),
         shell(
@@ -128,8 +139,8 @@ let package = Package(
         shell(
             "MartletServer", in: "Server",
             [
-                "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MailTransfer", "MessageFormat", "StoreEngine",
-                "NetworkTransport",
+                "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MailTransfer",
+                "MessageFormat", "StoreEngine", "NetworkTransport", "ACMEProtocol", "CertificateIssuance",
                 "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server", "DNSProtocol",
                 "NameResolution", "OutboundDelivery", "QueueEngine", "Yams",
                 crypto,
@@ -147,6 +158,7 @@ let package = Package(
         tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol"]),
         tests("Records", ["MartletCore", "Records"]),
         tests("ACMEProtocol", ["ACMEProtocol", "MartletCore", crypto]),
+        tests("CertificateIssuance", ["CertificateIssuance", "ACMEProtocol", "MartletCore", crypto, x509]),
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
         tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),

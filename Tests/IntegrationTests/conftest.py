@@ -131,6 +131,24 @@ def preload(tmp_path_factory):
     return build
 
 
+@pytest.fixture
+def make_server(binary, tmp_path):
+    from serve import Server
+
+    made = []
+
+    def make(base=None, **settings):
+        settings = {key.replace("__", ".").replace("_", "-"): value for key, value in settings.items()}
+        made.append(Server(tmp_path, settings, base))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
 @pytest.fixture(scope="module")
 def lab(binary, tmp_path_factory):
     lab = Lab(tmp_path_factory.mktemp("lab") / "state")

@@ -299,7 +299,8 @@ def owners(directory):
 @ROOT_ONLY
 def test_root_binds_low_ports_and_then_is_nobody_for_good(root):
     low = 600 + os.getpid() % 300
-    host = Host(root, "--set", f"listeners.smtp=127.0.0.1:{low}", user=USER)
+    proofs = ("--set", f"listeners.acme=127.0.0.1:{low + 1}", "--set", "acme.directory=https://127.0.0.1:9/directory")
+    host = Host(root, "--set", f"listeners.smtp=127.0.0.1:{low}", *proofs, user=USER)
     user = pwd.getpwnam(USER)
     host.quickstart("--password-stdin", stdin="correct horse battery\n")
     assert f"user: {USER}\n" in host.config.read_text() and f"User={USER}\n" in host.unit.read_text()
@@ -312,6 +313,9 @@ def test_root_binds_low_ports_and_then_is_nobody_for_good(root):
             assert str(grp.getgrnam("root").gr_gid) not in told["Groups"]
         with socket.create_connection(("127.0.0.1", low), timeout=10) as client:
             assert client.recv(100).startswith(b"220 mail.example.test")
+        with socket.create_connection(("127.0.0.1", low + 1), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: mail.example.test\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 404 ")
         assert login(host, "correct horse battery") == "OK"
     assert owners(host.data) == {user.pw_uid}
     # Commands of root's work in the directory too, and leave it the server's.

@@ -45,7 +45,8 @@ struct Martlet: AsyncParsableCommand {
             AliasCommand.self,
             MessageCommand.self, ImportCommand.self, ExportCommand.self, QueueCommand.self,
             ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StoreCommand.self,
-            BackupCommand.self, RestoreCommand.self, UpgradeCommand.self, StatusCommand.self, ConfigCommand.self,
+            BackupCommand.self, RestoreCommand.self, UpgradeCommand.self, CertificateCommand.self, StatusCommand.self,
+            ConfigCommand.self,
         ])
 
     static func main() async {

@@ -24,6 +24,7 @@ package struct Administration: Sendable {
     let queueStore: any QueueStore
     let canceller: QueueCanceller
     let bell: QueueBell
+    let certificates: CertificateDesk
     let clock: any WallClock
     let defaults: Defaults
     /// How the engine looks at itself: engines differ in what there is to compare.
@@ -34,7 +35,8 @@ package struct Administration: Sendable {
     package init(
         directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore,
         queue: any QueueStore, canceller: QueueCanceller, bell: QueueBell, clock: any WallClock, defaults: Defaults,
-        upkeep: (any StoreUpkeep)? = nil, verifier: @escaping @Sendable () async -> VerificationView
+        certificates: CertificateDesk = CertificateDesk(), upkeep: (any StoreUpkeep)? = nil,
+        verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
         self.mailboxes = mailboxes
@@ -42,6 +44,7 @@ package struct Administration: Sendable {
         queueStore = queue
         self.canceller = canceller
         self.bell = bell
+        self.certificates = certificates
         self.clock = clock
         self.defaults = defaults
         self.verifier = verifier
@@ -53,7 +56,7 @@ package struct Administration: Sendable {
     package func perform(_ request: AdministrationRequest) async -> AdministrationResponse {
         do throws(AdministrationFailure) {
             switch request {
-            case .status: return .status(status())
+            case .status: return .status(await status())
             case .accountAdd, .accountList, .accountShow, .accountRemove, .accountSet, .accountPassword:
                 return try await account(request)
             case .appPasswordAdd, .appPasswordList, .appPasswordRevoke: return try await appPassword(request)
@@ -74,6 +77,10 @@ package struct Administration: Sendable {
             case .explain(let subject, let limit): return .explanation(try await explain(subject, limit: limit))
             case .verify: return .verification(await verifier())
             case .repair, .compact, .segmentsHold: return try await maintenance(request)
+            case .certificateList:
+                guard let views = await certificates.list() else { throw CertificateDesk.nobody }
+                return .certificates(views)
+            case .certificateRenew(let name): return .certificates(try await certificates.renew(name))
             case .ledger:
                 return .ledger(LedgerView(try await stored { () throws(StoreError) in try await records.ledger() }))
             }
@@ -82,10 +89,10 @@ package struct Administration: Sendable {
         }
     }
 
-    private func status() -> StatusView {
+    private func status() async -> StatusView {
         StatusView(
             pid: processID(), version: Version.text, hostname: defaults.hostname, accounts: directory.accounts().count,
-            domains: directory.domains().count)
+            domains: directory.domains().count, certificates: await certificates.list() ?? [])
     }
 
     // MARK: What the parts share

@@ -59,10 +59,15 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     /// A backup begins or goes on: segment files stay for so many seconds. 0: it has ended.
     case segmentsHold(holder: Int64, seconds: Int)
 
-    /// Whether its answer takes as long as a store is large.
+    /// The certificates that clients are shown, and those that are wanted.
+    case certificateList
+    /// Has one issued now, or all that an authority issues: nil.
+    case certificateRenew(name: String?)
+
+    /// Whether its answer takes as long as a store is large, or another server slow.
     package var takesLong: Bool {
         switch self {
-        case .verify, .repair, .compact: true
+        case .verify, .repair, .compact, .certificateRenew: true
         default: false
         }
     }

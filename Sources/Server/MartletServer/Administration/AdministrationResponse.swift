@@ -33,6 +33,7 @@ package enum AdministrationResponse: Codable, Sendable, Hashable {
     case verification(VerificationView)
     case repaired(RepairView)
     case compacted(CompactionView)
+    case certificates([CertificateView])
     case failure(AdministrationFailure)
 }
 
@@ -67,6 +68,8 @@ package struct StatusView: Codable, Sendable, Hashable {
     package var hostname: String
     package var accounts: Int
     package var domains: Int
+    /// Of a running server.
+    package var certificates: [CertificateView]
 }
 
 package struct AccountView: Codable, Sendable, Hashable {

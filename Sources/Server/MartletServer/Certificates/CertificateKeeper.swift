@@ -3,8 +3,8 @@ internal import MartletCore
 internal import NetworkTransport
 internal import Synchronization
 
-/// Which certificates a server shows, from wherever they are: those that the configuration names, or one by the server's own
-/// authority where it names none for everybody. Each change puts all of them in force at once, or none.
+/// Which certificates a server shows, from wherever they are: those that the configuration names, those that an authority issued,
+/// and, where neither gives one for everybody, one by the server's own authority. Each change puts all in force at once, or none.
 final class CertificateKeeper: Sendable {
     /// What listeners take their certificates from.
     let box: TLSContextBox
@@ -17,11 +17,16 @@ final class CertificateKeeper: Sendable {
         var configured: ConfiguredCertificates
         /// By the server's own authority; nil where the configuration names one for everybody.
         var own: ServerTLS?
+        /// By the authority of acme.directory, the host's own first.
+        var issued: [ServerTLS] = []
 
-        /// nil when nothing is there for everybody.
-        var all: ServerCertificates? {
-            guard let standard = configured.standard ?? own else { return nil }
-            return ServerCertificates(standard, others: configured.listed)
+        /// The one for everybody first, each with where it is from. Empty when nothing is there for everybody.
+        var list: [(tls: ServerTLS, source: CertificateView.Source)] {
+            let files = configured.listed.map { (tls: $0, source: CertificateView.Source.file) }
+            let others = issued.map { (tls: $0, source: CertificateView.Source.acme) }
+            if let standard = configured.standard { return [(standard, .file)] + files + others }
+            if let first = others.first { return [first] + files + others.dropFirst() }
+            return own.map { [($0, .own)] + files } ?? []
         }
     }
 
@@ -63,10 +68,27 @@ final class CertificateKeeper: Sendable {
         change { parts in if parts.own != nil { parts.own = own } }
     }
 
-    private func change(_ body: (inout sending Parts) -> Void) {
+    /// What the authority of acme.directory has issued so far.
+    func setIssued(_ issued: [ServerTLS]) { change { $0.issued = issued } }
+
+    /// What is shown now, the one for everybody first.
+    func views(now: Instant) -> [CertificateView] {
+        parts.withLock { $0.list }.enumerated().map { index, shown in
+            let facts = shown.tls.facts
+            return CertificateView(
+                source: shown.source, names: facts.names, isStandard: index == 0, origin: facts.origin,
+                issuer: facts.issuer, serialNumber: facts.serialNumber, notBefore: facts.notBefore.description,
+                notAfter: facts.notAfter.description, isExpired: facts.notAfter < now, failures: 0)
+        }
+    }
+
+    private func change(_ body: (inout Parts) -> Void) {
         parts.withLock { parts in
             body(&parts)
-            if let all = parts.all { box.replace(with: all) }
+            let all = parts.list.map(\.tls)
+            if let standard = all.first {
+                box.replace(with: ServerCertificates(standard, others: Array(all.dropFirst())))
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+package import ACMEProtocol
 package import MartletCore
 
 /// The whole configuration as plain values, passed by value to each server. Made from `ConfigurationSettings`, where every
@@ -23,13 +24,16 @@ package struct Configuration: Sendable {
         package var imaps: [ListenAddress]
         package var pop3: [ListenAddress]
         package var pop3s: [ListenAddress]
+        /// Empty unless certificates are had with proofs of that kind.
+        package var acme: [ListenAddress]
+        package var acmeTLS: [ListenAddress]
 
         /// Services by name with their addresses, in the order of the reference.
         package var all: [(service: String, addresses: [ListenAddress])] {
             [
                 ("smtp", smtp), ("submission", submission), ("submissions", submissions), ("lmtp", lmtp),
                 ("imap", imap), ("imaps", imaps),
-                ("pop3", pop3), ("pop3s", pop3s),
+                ("pop3", pop3), ("pop3s", pop3s), ("acme", acme), ("acme-tls", acmeTLS),
             ]
         }
     }
@@ -38,6 +42,20 @@ package struct Configuration: Sendable {
     package struct TLS: Sendable {
         package var certificate: String
         package var key: String
+    }
+
+    /// How certificates are had from an authority.
+    package struct ACME: Sendable {
+        package var directory: String
+        package var agreesToTerms: Bool
+        package var contacts: [String]
+        /// Empty: the server's own.
+        package var names: [String]
+        package var challenge: ACMEChallengeKind
+        /// Paths.
+        package var trustedCertificates: String?
+        package var externalAccount: String?
+        package var firstRetry: Duration
     }
 
     package struct SMTP: Sendable {
@@ -132,6 +150,8 @@ package struct Configuration: Sendable {
     package var tls: TLS?
     /// Shown to clients that ask for a name of theirs.
     package var certificates: [CertificatePair]
+    /// nil: none are had from an authority.
+    package var acme: ACME?
     package var smtp: SMTP
     package var lmtp: LMTP
     package var imap: IMAP
@@ -153,11 +173,14 @@ package struct Configuration: Sendable {
             user: settings.text("server.user").isEmpty ? nil : settings.text("server.user"),
             threads: settings.integer("server.threads"),
             shutdownPatience: settings.duration("server.shutdown-patience") ?? .zero)
+        acme = ACME(settings)
         listeners = Listeners(
             smtp: settings.addresses("listeners.smtp"), submission: settings.addresses("listeners.submission"),
             submissions: settings.addresses("listeners.submissions"), lmtp: settings.addresses("listeners.lmtp"),
             imap: settings.addresses("listeners.imap"), imaps: settings.addresses("listeners.imaps"),
-            pop3: settings.addresses("listeners.pop3"), pop3s: settings.addresses("listeners.pop3s"))
+            pop3: settings.addresses("listeners.pop3"), pop3s: settings.addresses("listeners.pop3s"),
+            acme: acme?.challenge == .http ? settings.addresses("listeners.acme") : [],
+            acmeTLS: acme?.challenge == .tlsALPN ? settings.addresses("listeners.acme-tls") : [])
         let certificate = settings.text("tls.certificate")
         let key = settings.text("tls.key")
         tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
@@ -234,26 +257,28 @@ package struct Configuration: Sendable {
                     given.origin, "\(given.key.name) is set and \(missing.key.name) is not",
                     remedy: "set \(missing.key.name) too, or neither for a certificate by the server's own authority"))
         }
+        issues += ACME.conflicts(settings, listeners)
         if settings.text("server.data-directory").isEmpty, !unusable.contains("server.data-directory") {
             issues.append(
                 ConfigurationIssue(
                     settings["server.data-directory"].origin, "server.data-directory is empty",
                     remedy: "name a directory"))
         }
-        var services: [ListenAddress: String] = [:]
+        var taken: [ListenAddress: String] = [:]
         for (service, addresses) in listeners.all where !unusable.contains("listeners.\(service)") {
             for address in addresses {
-                if let other = services[address] {
+                if let other = taken[address] {
                     issues.append(
                         ConfigurationIssue(
                             settings["listeners.\(service)"].origin,
                             "listeners.\(service) and listeners.\(other) both want \(address)",
                             remedy: "give one of them another port"))
                 }
-                services[address] = service
+                taken[address] = service
             }
         }
-        if listeners.all.allSatisfy({ $0.addresses.isEmpty && !unusable.contains("listeners.\($0.service)") }) {
+        let services = listeners.all.filter { !$0.service.hasPrefix("acme") }
+        if services.allSatisfy({ $0.addresses.isEmpty && !unusable.contains("listeners.\($0.service)") }) {
             issues.append(
                 ConfigurationIssue(
                     settings["listeners.smtp"].origin, "every listener is switched off",

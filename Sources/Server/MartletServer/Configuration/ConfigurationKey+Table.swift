@@ -1,7 +1,8 @@
 extension ConfigurationKey {
     /// Every key, in the order of the reference. An empty file is a complete configuration.
     package static let all: [ConfigurationKey] =
-        server + listeners + tls + smtp + lmtp + imap + pop3 + auth + addresses + queue + outbound + dns + records
+        server + listeners + tls + acme + smtp + lmtp + imap + pop3 + auth + addresses + queue + outbound + dns
+        + records
         + store + log
 
     private static let server: [ConfigurationKey] = [
@@ -40,6 +41,13 @@ extension ConfigurationKey {
         listener("imaps", "993", "IMAP, TLS from the first byte (RFC 8314)"),
         listener("pop3", "110", "POP3, with STLS"),
         listener("pop3s", "995", "POP3, TLS from the first byte (RFC 8314)"),
+        listener(
+            "acme", "80",
+            "proofs for a certificate authority (acme.challenge http-01), nothing else, and only with acme.directory"),
+        listener(
+            "acme-tls", "443",
+            "proofs for a certificate authority (acme.challenge tls-alpn-01), nothing else, and only with acme.directory"
+        ),
     ]
 
     private static func listener(_ service: String, _ port: String, _ what: String) -> ConfigurationKey {
@@ -62,6 +70,39 @@ extension ConfigurationKey {
             "Further certificates for clients that ask for a name (SNI), a list of CERTIFICATE:KEY, two paths each. A client gets the one whose "
                 + "subjectAltName has the name it asks for, as it is or by a wildcard for its first label; whoever asks for none, or for one "
                 + "that is in none, gets tls.certificate."),
+    ]
+
+    private static let acme: [ConfigurationKey] = [
+        ConfigurationKey(
+            "acme.directory", .secureURL, "",
+            "The directory of an authority that issues certificates by ACME (RFC 8555), such as https://acme-v02.api.letsencrypt.org/directory. "
+                + "A certificate is had for each of acme.names, renewed after two thirds of its lifetime, and shown to clients that ask for its "
+                + "name; the first also to all others where tls.certificate is empty. Empty: none is asked for."),
+        ConfigurationKey(
+            "acme.agree-to-terms", .boolean, "false",
+            "Whether you agree to the authority's terms of service; without, most issue nothing."),
+        ConfigurationKey(
+            "acme.contact", .mailAddresses, "none", "Whom the authority may write to: a list of addresses."),
+        ConfigurationKey(
+            "acme.names", .hostNames, "none",
+            "The names by which clients reach this server, at most 100. Each gets a certificate of its own and has to lead to this machine in the "
+                + "public DNS. none: server.hostname alone."),
+        ConfigurationKey(
+            "acme.challenge", .choice(["http-01", "tls-alpn-01"]), "http-01",
+            "How control over a name is proven: http-01 at port 80 (listeners.acme), tls-alpn-01 at port 443 (listeners.acme-tls). The authority "
+                + "connects to these ports, whatever forwards them."),
+        ConfigurationKey(
+            "acme.ca-certificates", .path, "",
+            "A PEM file with who may vouch for the authority itself, for one of your own. Empty: whom this machine trusts."
+        ),
+        ConfigurationKey(
+            "acme.external-account", .path, "",
+            "A file with the identifier and the MAC key that the authority gave you, with a space between them, where it wants an account of "
+                + "its own (RFC 8555 §7.3.4). Empty: none."),
+        ConfigurationKey(
+            "acme.first-retry", .duration(.seconds(1) ... .seconds(86_400)), "5m",
+            "The pause after the first attempt that failed; each later one is twice as long, up to a day, or what the authority asks for."
+        ),
     ]
 
     private static let smtp: [ConfigurationKey] = [

@@ -24,6 +24,12 @@ package struct ConfigurationKey: Sendable {
         case routes
         /// A list of paths.
         case paths
+        /// An https URL; empty where the documentation says what that means.
+        case secureURL
+        /// A list of domain names; `none` for an empty one.
+        case hostNames
+        /// A list of addresses; `none` for an empty one.
+        case mailAddresses
         /// A list of `certificate:key`, two paths each.
         case certificatePairs
         /// One printable ASCII character that may stand in an address, or `none`.

@@ -13,9 +13,11 @@ extension ConfigurationKey {
         case .nameServers(let words): return try ConfigurationKey.nameServers(parts, words)
         case .routes: return parts == ["none"] ? [] : try ConfigurationKey.routes(parts)
         case .paths: return parts
+        case .hostNames: return parts == ["none"] ? [] : try ConfigurationKey.hostNames(parts)
+        case .mailAddresses: return parts == ["none"] ? [] : try ConfigurationKey.mailAddresses(parts)
         case .certificatePairs: return parts == ["none"] ? [] : try ConfigurationKey.certificatePairs(parts)
         case .boolean, .integer, .byteCount, .duration, .hostName, .userName, .path, .listenAddresses, .choice,
-            .separator:
+            .separator, .secureURL:
             return nil
         }
     }
@@ -31,6 +33,27 @@ extension ConfigurationKey {
         guard !parts.isEmpty else {
             throw ConfigurationValueError(
                 problem: "names nobody", remedy: "write an address, or one of " + words.joined(separator: ", "))
+        }
+        return parts
+    }
+
+    private static func hostNames(_ parts: [String]) throws(ConfigurationValueError) -> [String] {
+        var names: [String] = []
+        for part in parts {
+            guard let domain = Domain(part) else {
+                throw ConfigurationValueError(
+                    problem: "“\(escapedForTerminal(part))” is no name of a host",
+                    remedy: "write names such as mail.example.org, without *")
+            }
+            if !names.contains(domain.ascii) { names.append(domain.ascii) }
+        }
+        return names
+    }
+
+    private static func mailAddresses(_ parts: [String]) throws(ConfigurationValueError) -> [String] {
+        for part in parts where EmailAddress(part)?.domain == nil {
+            throw ConfigurationValueError(
+                problem: "“\(escapedForTerminal(part))” is no address", remedy: "write name@domain")
         }
         return parts
     }

@@ -96,7 +96,12 @@ extension ConfigurationKey {
                 throw wrongType(text, "one of \(SubaddressSeparators.told), or none")
             }
             return .text(text)
-        case .listenAddresses, .nameServers, .routes, .paths, .certificatePairs:
+        case .secureURL:
+            guard text.isEmpty || ConfigurationKey.isSecureURL(text) else {
+                throw wrongType(text, "a URL that begins with https://")
+            }
+            return .text(text)
+        case .listenAddresses, .nameServers, .routes, .paths, .certificatePairs, .hostNames, .mailAddresses:
             preconditionFailure("lists are read above")
         }
     }
@@ -121,6 +126,9 @@ extension ConfigurationKey {
         case .nameServers(let words): "list of addresses with @port, or one of " + words.joined(separator: ", ")
         case .routes: "list of domain=host:port; none"
         case .paths: "list of paths"
+        case .secureURL: "https URL"
+        case .hostNames: "list of host names; none"
+        case .mailAddresses: "list of addresses; none"
         case .certificatePairs: "list of certificate:key, two paths each; none"
         }
     }
@@ -142,6 +150,13 @@ extension ConfigurationKey {
         throw ConfigurationValueError(
             problem: "\(escapedForTerminal(text)) is \(bound)",
             remedy: "choose a value from \(told(range.lowerBound)) to \(told(range.upperBound))")
+    }
+
+    /// `https://`, a host, and nothing that does not belong into a request.
+    private static func isSecureURL(_ text: String) -> Bool {
+        guard text.hasPrefix("https://"), text.utf8.count <= 1_000 else { return false }
+        let rest = text.dropFirst(8)
+        return rest.first.map { $0 != "/" && $0 != ":" } ?? false && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
     // MARK: Units

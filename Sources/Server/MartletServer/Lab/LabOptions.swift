@@ -143,7 +143,8 @@ package struct LabOptions: Sendable {
             ("dns.zones", zones.joined(separator: ",")),
             ("outbound.routes", routes.isEmpty ? "none" : routes.map(\.text).joined(separator: ",")),
         ]
-        for (service, number) in LabOptions.services {
+        // The two of an authority's proofs listen when acme.directory is set.
+        for (service, number) in LabOptions.services + [("acme", 80), ("acme-tls", 443)] {
             let port = portBase + number
             preset.append(("listeners.\(service)", "127.0.0.1:\(port)" + (hasIPv6 ? ", [::1]:\(port)" : "")))
         }

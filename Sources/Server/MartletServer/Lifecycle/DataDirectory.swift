@@ -13,6 +13,8 @@ package struct DataDirectory: Sendable, Hashable {
     /// Rows, blobs and spool of the store engine.
     package var store: String { path + "/store" }
     package var tls: String { path + "/tls" }
+    /// Certificates of an authority and the keys of accounts with one.
+    package var acme: String { tls + "/acme" }
     package var log: String { path + "/log" }
     package var controlSocket: String { path + "/control.sock" }
     package var labFile: String { path + "/lab.json" }
@@ -33,7 +35,7 @@ package struct DataDirectory: Sendable, Hashable {
 
     /// Makes the directory and what is in it, for its owner alone. One that is there keeps its mode.
     package func create() throws(FileFailure) {
-        for directory in [path, store, tls] {
+        for directory in [path, store, tls, acme] {
             do {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true,

@@ -15,6 +15,7 @@ struct OpenedStore: Sendable {
     let codes: LookupCodes
     let notices: NoticeMaker
     let bell: QueueBell
+    let certificates: CertificateDesk
 
     static func open(
         _ directory: DataDirectory, configuration: Configuration, clock: any WallClock, logger: Logger
@@ -33,13 +34,15 @@ struct OpenedStore: Sendable {
             hostname: configuration.effectiveHostname, lifetime: configuration.queue.lifetime,
             nextCode: { codes.next(at: $0) }, clock: clock)
         let bell = QueueBell()
+        let certificates = CertificateDesk()
         let administration = Administration(
             directory: engine, mailboxes: engine, records: engine, queue: engine,
             canceller: QueueCanceller(store: engine, notices: notices), bell: bell, clock: clock, defaults: defaults,
-            upkeep: EmbeddedUpkeep(engine: engine)
+            certificates: certificates, upkeep: EmbeddedUpkeep(engine: engine)
         ) { VerificationView(await engine.verify()) }
         return OpenedStore(
-            engine: engine, administration: administration, codes: codes, notices: notices, bell: bell)
+            engine: engine, administration: administration, codes: codes, notices: notices, bell: bell,
+            certificates: certificates)
     }
 }
 

@@ -106,10 +106,17 @@ package final class Server: Sendable {
         // Signals are heard until the store is closed.
         defer { withExtendedLifetime(signals) {} }
         let services: MailServices
+        let certificateService: CertificateService
         var outbound: OutboundService?
         do {
             if configuration.queue.isEnabled { outbound = try await OutboundService.start(self) }
-            services = try await MailServices.start(self, tls: certificates.box, outbound: outbound?.settings)
+            certificateService = try await CertificateService.start(self)
+            do {
+                services = try await MailServices.start(self, tls: certificates.box, outbound: outbound?.settings)
+            } catch {
+                await certificateService.stop()
+                throw error
+            }
         } catch {
             await outbound?.stop(patience: .zero)
             await closeStore()
@@ -122,6 +129,7 @@ package final class Server: Sendable {
             try ready(configuration.listeners.ports)
         } catch {
             await control?.close()
+            await certificateService.stop()
             await services.close(patience: .zero)
             await outbound?.stop(patience: .zero)
             await closeStore()
@@ -143,6 +151,7 @@ package final class Server: Sendable {
         logger.notice("ending")
         housekeeping.cancel()
         await control?.close()
+        await certificateService.stop()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.close(patience: patience) }
             group.addTask { [outbound] in await outbound?.stop(patience: patience) }

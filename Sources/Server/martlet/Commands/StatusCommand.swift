@@ -18,8 +18,17 @@ struct StatusCommand: AsyncParsableCommand {
                 ? "the server runs: pid \(status.pid), martlet \(status.version), \(status.hostname)"
                 : "no server runs; its data can be read")
                 + "\ndomains: \(status.domains), accounts: \(status.accounts)"
+                + StatusCommand.told(status.certificates)
         }
         if !isServer { throw CommandFailure(.no) }
+    }
+
+    /// How many there are and which ends first, then what is wrong.
+    private static func told(_ certificates: [CertificateView]) -> String {
+        guard !certificates.isEmpty else { return "" }
+        let issued = certificates.compactMap(\.notAfter)
+        return "\ncertificates: \(issued.count)" + (issued.min().map { ", the first ends \($0)" } ?? "")
+            + certificates.compactMap(CertificateCommand.trouble).map { "\n  \($0)" }.joined()
     }
 
     private struct Shown: Encodable {

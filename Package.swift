@@ -173,7 +173,7 @@ let package = Package(
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
         tests("DNSProtocol", ["MartletCore", "DNSProtocol"]),
         tests("NameResolution", ["MartletCore", "DNSProtocol", "NameResolution"]),
-        tests("NetworkTransport", ["NetworkTransport", crypto, nioCore, nioPosix]),
+        tests("NetworkTransport", ["MartletCore", "NetworkTransport", crypto, x509, nioCore, nioPosix]),
         tests(
             "OutboundDelivery",
             [

@@ -8,6 +8,7 @@ import SMTPProtocol
 /// - each transaction that is begun ends once, with a result for each recipient;
 /// - nobody is accepted without a 2yz that came after all of the content was sent, and nobody is given up for good without
 ///   a 5yz or a reason of our own;
+/// - a probe ends once, keeps the answers that came, and sends no content;
 /// - transcripts and texts are printable and bounded.
 final class SMTPClientRun {
     enum Event: Equatable {
@@ -15,6 +16,7 @@ final class SMTPClientRun {
         case ready
         case downgrade
         case ended(SMTPTransactionResult)
+        case probed(SMTPProbeResult)
         case failed(SMTPSessionFailure)
         case closed
     }
@@ -26,6 +28,9 @@ final class SMTPClientRun {
     private var session: SMTPClientSession
     private let limits: SMTPClientLimits
     private let messages: UInt8
+    /// Every second turn asks for a recipient and sends nothing.
+    private let probes: Bool
+    private var isProbing = false
     private var begun = 0
     private var request: SMTPClientTransaction?
     private var isClosed = false
@@ -47,6 +52,7 @@ final class SMTPClientRun {
         }
         self.limits = limits
         self.messages = messages
+        probes = modes & 16 != 0
         session = SMTPClientSession(
             options: SMTPClientOptions(
                 dialect: modes & 1 == 0 ? .smtp : .lmtp, localName: "out.example.net",
@@ -62,15 +68,29 @@ final class SMTPClientRun {
         }
         isLastPiece = true
         guard session.isReady, begun < 5 else { return }
-        begin()
+        if probes, begun % 2 == 0 { probe() } else { begin() }
+    }
+
+    private func probe() {
+        begun += 1
+        let address = messages & 1 == 0 ? "a@example.com" : "ä@example.com"
+        guard let recipient = EmailAddress(address) else { broken("it is an address") }
+        isProbing = true
+        session.probe(recipient)
+        run()
     }
 
     func end() {
         session.connectionClosed()
         run()
         require(isClosed, "a lost connection ends the session")
-        let results = events.count { if case .ended = $0 { true } else { false } }
-        require(results == begun, "each transaction ends once")
+        let results = events.count {
+            switch $0 {
+            case .ended, .probed: true
+            default: false
+            }
+        }
+        require(results == begun, "each transaction and each probe ends once")
         session.deadlinePassed()
         session.quit()
         run()
@@ -124,7 +144,7 @@ final class SMTPClientRun {
             session.tlsEstablished(TLSParameters(version: "TLSv1.3", cipher: "x"))
             require(session.capabilities == ServerCapabilities(), "a handshake begins a new session (RFC 3207 §4.2)")
         case .ready:
-            require(request == nil, "ready is between transactions")
+            require(request == nil && !isProbing, "ready is between transactions")
             events.append(.ready)
         case .wantContent:
             if !isLastPiece { spokeInsideTurn = true }
@@ -144,8 +164,13 @@ final class SMTPClientRun {
             events.append(.ended(result))
             request = nil
             isInContent = false
+        case .probeEnded(let result):
+            require(isProbing, "a probe ends once")
+            isProbing = false
+            check(result)
+            events.append(.probed(result))
         case .failed(let failure):
-            require(request == nil, "a failure within a transaction is its result")
+            require(request == nil && !isProbing, "a failure within a transaction is its result")
             require(isText(failure.cause.text), "texts are printable")
             events.append(.failed(failure))
         case .close:
@@ -161,6 +186,14 @@ final class SMTPClientRun {
         for line in bytes.split(separator: 0x0A) {
             require(line.last == 0x0D && !line.dropLast().contains { $0 < 0x20 || $0 == 0x7F }, "commands are lines")
         }
+    }
+
+    private func check(_ result: SMTPProbeResult) {
+        require(result.transcript.count <= limits.maximumTranscriptLines + 1, "transcripts are bounded")
+        require(result.transcript.allSatisfy(isText), "transcripts are printable")
+        require(result.recipientReply == nil || result.senderReply?.isPositive == true, "RCPT comes behind MAIL")
+        let isDone = result.needsSMTPUTF8 || result.senderReply?.isPositive == false || result.recipientReply != nil
+        require(isDone || result.failure != nil, "what came to nothing says why")
     }
 
     private func check(_ result: SMTPTransactionResult) {

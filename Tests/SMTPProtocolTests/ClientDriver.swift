@@ -10,6 +10,7 @@ final class ClientDriver {
     /// What was sent since the last look.
     var fresh = ""
     var results: [SMTPTransactionResult] = []
+    var probes: [SMTPProbeResult] = []
     var failures: [SMTPSessionFailure] = []
     var downgrades = 0
     var readies = 0
@@ -57,6 +58,11 @@ final class ClientDriver {
         self.pieces = pieces
         nextPiece = 0
         session.begin(transaction, allowsEarlyContent: early)
+        run()
+    }
+
+    func probe(_ recipient: EmailAddress) {
+        session.probe(recipient)
         run()
     }
 
@@ -111,6 +117,7 @@ final class ClientDriver {
                 session.content(pieces[nextPiece - 1], isLast: nextPiece == pieces.count)
             case .needsDowngrade: downgrades += 1
             case .transactionEnded(let result): results.append(result)
+            case .probeEnded(let result): probes.append(result)
             case .failed(let failure): failures.append(failure)
             case .close:
                 add("<closed>")

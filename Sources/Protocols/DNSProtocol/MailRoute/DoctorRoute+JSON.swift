@@ -6,6 +6,7 @@ extension DoctorRoute: Encodable {
         let subject: String
         let verdict: String
         let summary: String
+        let plan: String?
         let nextStep: String?
         let status: String?
         let reason: String?
@@ -57,7 +58,7 @@ extension DoctorRoute: Encodable {
 
     public func encode(to encoder: any Encoder) throws {
         let report = Report(
-            subject: subject, verdict: verdict.rawValue, summary: summary, nextStep: nextStep,
+            subject: subject, verdict: verdict.rawValue, summary: summary, plan: plan, nextStep: nextStep,
             status: route.failure?.status.description, reason: route.failure?.reason.rawValue,
             security: route.security.rawValue, ttl: route.ttl,
             steps: route.steps.map { Step(kind: $0.kind.rawValue, text: $0.text, reference: $0.reference) },

@@ -19,6 +19,7 @@ extension DoctorRoute {
             for (index, host) in route.hosts.enumerated() { lines += told(host, number: index + 1) }
         }
         lines += ["", summary]
+        if let plan { lines.append(plan) }
         if let nextStep { lines.append("Next step: \(nextStep)") }
         return lines
     }

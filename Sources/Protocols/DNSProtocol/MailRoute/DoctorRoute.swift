@@ -25,6 +25,8 @@ public struct DoctorRoute: Sendable, Hashable {
     public let subject: String
     public let route: MailRoute
     public let probes: [RouteProbe]
+    /// What this server would do with such mail: one sentence; nil when nobody has said. Follows from `verdict` and the configuration.
+    public var plan: String?
 
     /// - Parameters:
     ///   - subject: as the user wrote it.

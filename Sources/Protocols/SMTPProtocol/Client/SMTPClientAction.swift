@@ -11,6 +11,7 @@ public enum SMTPClientAction: Sendable, Hashable {
     /// The server takes no body of this kind: `begin` again with the message made 7-bit.
     case needsDowngrade
     case transactionEnded(SMTPTransactionResult)
+    case probeEnded(SMTPProbeResult)
     /// The session is over, and no transaction was under way. `.close` follows.
     case failed(SMTPSessionFailure)
     /// Send what is to be sent, and close. Nothing follows.

@@ -47,6 +47,8 @@ public struct SMTPClientSession: ~Copyable, Sendable {
     var phase = Phase.opening
     var awaiting: [Expectation] = [.greeting]
     var transaction: ClientTransactionState?
+    /// A recipient is being asked for, outside a transaction.
+    var probing: ProbeState?
     var wantsContent = false
     /// The server still has a transaction that came to nothing: RSET goes before the next MAIL.
     var needsReset = false
@@ -66,7 +68,7 @@ public struct SMTPClientSession: ~Copyable, Sendable {
     }
 
     /// Whether `begin` may be called.
-    public var isReady: Bool { phase == .open && transaction == nil }
+    public var isReady: Bool { phase == .open && transaction == nil && probing == nil }
     public var isClosed: Bool { phase == .closed }
     /// What was said since the last transaction ended.
     public var transcriptLines: [String] { transcript.lines }
@@ -202,7 +204,8 @@ public struct SMTPClientSession: ~Copyable, Sendable {
         case .greeting, .extendedHello, .hello, .startTLS:
             awaiting.removeFirst()
             opening(expectation, reply)
-        case .reset, .mail, .recipient, .data, .chunk, .endOfContent: inTransaction(expectation, reply)
+        case .reset, .mail, .recipient, .data, .chunk, .endOfContent:
+            if probing == nil { inTransaction(expectation, reply) } else { inProbe(expectation, reply) }
         case .quit: close()
         }
     }
@@ -270,6 +273,8 @@ public struct SMTPClientSession: ~Copyable, Sendable {
         let stage = stage(of: expectation ?? awaiting.first)
         if transaction != nil {
             failTransaction(cause, stage: stage)
+        } else if probing != nil {
+            failProbe(cause, stage: stage)
         } else {
             act(.failed(SMTPSessionFailure(stage: stage, cause: cause)))
         }

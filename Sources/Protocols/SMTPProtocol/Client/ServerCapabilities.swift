@@ -23,6 +23,23 @@ public struct ServerCapabilities: Sendable, Hashable {
     /// Transactions that a connection may have (RFC 9422 §4.1); nil when it is not told.
     public var maximumTransactions: Int?
 
+    /// The keywords that mean something here, with their parameters, in a fixed order: for people.
+    public var told: [String] {
+        var words: [String] = []
+        func add(_ word: String, _ isOffered: Bool) { if isOffered { words.append(word) } }
+        add("PIPELINING", pipelining)
+        add(maximumSize.map { "SIZE \($0)" } ?? "SIZE", size)
+        add("8BITMIME", eightBitMIME)
+        add("SMTPUTF8", smtpUTF8)
+        add("CHUNKING", chunking)
+        add("BINARYMIME", binaryMIME)
+        add("DSN", dsn)
+        add("ENHANCEDSTATUSCODES", enhancedStatusCodes)
+        add("STARTTLS", startTLS)
+        add("REQUIRETLS", requireTLS)
+        return words
+    }
+
     /// What a server has that knows HELO only.
     public init() {}
 

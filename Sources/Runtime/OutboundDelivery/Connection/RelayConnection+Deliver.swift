@@ -37,6 +37,8 @@ extension RelayConnection {
         while true {
             switch await nextStep() {
             case .ended(let result): return result
+            // Nobody has asked for one.
+            case .probed: continue
             case .content: await giveContent(from: &source)
             case .downgrade:
                 guard let converted = await sevenBit(content) else {

@@ -14,6 +14,7 @@ public actor RelayConnection {
         case content
         case downgrade
         case ended(SMTPTransactionResult)
+        case probed(SMTPProbeResult)
     }
 
     public nonisolated let target: RelayTarget
@@ -32,6 +33,10 @@ public actor RelayConnection {
     private var restEnd: NIODeadline?
     /// When the server was heard last.
     private(set) var heard = NIODeadline.now()
+    /// When the connection was begun, and how long it took until the server said its first word.
+    private let began = NIODeadline.now()
+    private var timeToGreeting: Duration?
+    private var greeting: String?
 
     private var handshake: ClientHandshake?
     private var handshakeFailure: String?
@@ -75,7 +80,7 @@ public actor RelayConnection {
         RelayConnectionInfo(
             localAddress: channel.localAddress?.ipAddress, capabilities: session.capabilities, tls: tls,
             certificate: tls == nil ? nil : handshake?.check, startTLSRefusal: session.startTLSRefusal,
-            transactions: session.transactions)
+            transactions: session.transactions, greeting: greeting, timeToGreeting: timeToGreeting)
     }
 
     // MARK: Opening
@@ -111,6 +116,7 @@ public actor RelayConnection {
 
     func received(_ buffer: ByteBuffer) {
         heard = .now()
+        if timeToGreeting == nil { timeToGreeting = .nanoseconds((heard - began).nanoseconds) }
         buffer.withUnsafeReadableBytes { session.receive($0) }
         advance()
     }
@@ -170,6 +176,7 @@ public actor RelayConnection {
                 hasWritten = true
             case .startTLS: startTLS()
             case .ready:
+                if !isOpened { greeting = RelayConnectionInfo.greeting(in: session.transcriptLines) }
                 isOpened = true
                 openingWaiter?.resume()
                 openingWaiter = nil
@@ -182,6 +189,7 @@ public actor RelayConnection {
                 }
             case .needsDowngrade: push(.downgrade)
             case .transactionEnded(let result): push(.ended(result))
+            case .probeEnded(let result): push(.probed(result))
             case .failed(let failure):
                 sessionFailure = failure
                 openingWaiter?.resume()

@@ -36,6 +36,8 @@ let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio"
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
 let package = Package(
@@ -56,6 +58,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -87,17 +90,23 @@ let package = Package(
         pure("DeliveryPolicy", in: "MailFlow", ["MartletBytes", "MartletCore", "MailStore", "Records"]),
         pure("QueueEngine", in: "MailFlow", ["MartletCore", "MailStore", "Records"]),
         // Runtime
+        shell("ServerMetrics", in: "Runtime", []),
+        shell("Observation", in: "Runtime", ["NetworkTransport", hummingbird, hummingbirdCore, log, nioCore]),
         shell(
             "StoreEngine", in: "Runtime",
-            ["MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", crypto, grdb, log]),
+            [
+                "MartletBytes", "MartletCore", "MailStore", "Records", "MessageFormat", "ServerMetrics", crypto, grdb,
+                log,
+            ]),
         shell(
             "NetworkTransport", in: "Runtime",
-            ["MartletCore", crypto, tls, x509, nioCore, nioPosix, nioTLS]),
+            ["MartletCore", "ServerMetrics", crypto, tls, x509, nioCore, nioPosix, nioTLS]),
         shell(
             "OutboundDelivery", in: "Runtime",
             [
                 "MartletCore", "MailStore", "Records", "QueueEngine", "DeliveryPolicy", "DNSProtocol",
-                "MessageFormat", "SMTPProtocol", "NetworkTransport", tls, log, nioCore, nioPosix, nioTLS,
+                "MessageFormat", "SMTPProtocol", "NetworkTransport", "ServerMetrics", tls, log, nioCore, nioPosix,
+                nioTLS,
             ]),
         shell(
             "CertificateIssuance", in: "Runtime",
@@ -110,14 +119,14 @@ let package = Package(
         shell(
             "Authentication", in: "Runtime/MailServers",
             [
-                "MartletCore", "MailStore", "Records", "SASLMechanisms", "NetworkTransport", "CArgon2", crypto,
-                nioPosix,
+                "MartletCore", "MailStore", "Records", "SASLMechanisms", "NetworkTransport", "ServerMetrics", "CArgon2",
+                crypto, nioPosix,
             ]),
         shell(
             "SMTPServer", in: "Runtime/MailServers", folder: "SMTP",
             [
                 "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MessageFormat",
-                "MessageSpool", "SMTPProtocol", "NetworkTransport", "Authentication", log, nioCore,
+                "MessageSpool", "SMTPProtocol", "NetworkTransport", "Authentication", "ServerMetrics", log, nioCore,
             ]),
         shell(
             "IMAPServer", in: "Runtime/MailServers", folder: "IMAP",
@@ -142,7 +151,7 @@ let package = Package(
                 "MartletBytes", "MartletCore", "MailStore", "Records", "DeliveryPolicy", "MailTransfer",
                 "MessageFormat", "StoreEngine", "NetworkTransport", "ACMEProtocol", "CertificateIssuance",
                 "Authentication", "SMTPProtocol", "SMTPServer", "IMAPServer", "POP3Server", "DNSProtocol",
-                "NameResolution", "OutboundDelivery", "QueueEngine", "Yams",
+                "NameResolution", "OutboundDelivery", "QueueEngine", "ServerMetrics", "Observation", "Yams",
                 crypto,
                 log, nioCore, nioPosix, x509,
             ]),
@@ -155,7 +164,7 @@ let package = Package(
             path: "Sources/Server/martlet", exclude: ["README.md"], swiftSettings: settings),
         // Tests
         tests("MartletCore", ["MartletCore", "MartletBytes"]),
-        tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol"]),
+        tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol", log]),
         tests("Records", ["MartletCore", "Records"]),
         tests("ACMEProtocol", ["ACMEProtocol", "MartletCore", crypto]),
         tests("CertificateIssuance", ["CertificateIssuance", "ACMEProtocol", "MartletCore", crypto, x509]),
@@ -172,6 +181,8 @@ let package = Package(
             ["MartletCore", "MailStore", "Records", "NetworkTransport", "Authentication", "POP3Server", log, nioPosix]),
         tests("SMTPProtocol", ["MartletCore", "SMTPProtocol"]),
         tests("DNSProtocol", ["MartletCore", "DNSProtocol"]),
+        tests("ServerMetrics", ["ServerMetrics"]),
+        tests("Observation", ["Observation"]),
         tests("NameResolution", ["MartletCore", "DNSProtocol", "NameResolution"]),
         tests("NetworkTransport", ["MartletCore", "NetworkTransport", crypto, x509, nioCore, nioPosix]),
         tests(

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet"))
 LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-SERVICES = {"smtp": 25, "pop3": 110, "imap": 143, "submissions": 465, "submission": 587, "imaps": 993, "pop3s": 995}
+SERVICES = {"smtp": 25, "pop3": 110, "imap": 143, "metrics": 161, "submissions": 465, "submission": 587, "imaps": 993, "pop3s": 995}
 
 
 _bases_given = set()

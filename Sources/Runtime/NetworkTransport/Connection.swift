@@ -40,14 +40,16 @@ public final class Connection: @unchecked Sendable {
     /// Input that had been read when the output was full.
     private var heldInput: [ByteBuffer] = []
     private let closePatience: Duration
+    let metrics: ConnectionMetrics
     private(set) var isClosing = false
     var deadlinePassed: (() -> Void)?
 
     init(
         channel: any Channel, number: UInt64, service: String, tlsContext: TLSContextBox?,
-        closePatience: Duration = .seconds(10)
+        closePatience: Duration = .seconds(10), metrics: ConnectionMetrics = ConnectionMetrics()
     ) {
         self.channel = channel
+        self.metrics = metrics
         self.closePatience = closePatience
         loopExecutor = LoopExecutor(channel.eventLoop)
         self.number = number
@@ -94,6 +96,7 @@ public final class Connection: @unchecked Sendable {
             return
         }
         let buffer = pending
+        metrics.sentBytes.add(buffer.readableBytes)
         // A large buffer is not kept by an idle connection; a small one is made anew for a few nanoseconds.
         pending = ByteBuffer()
         channel.writeAndFlush(buffer, promise: nil)

@@ -55,6 +55,7 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
         guard !connection.isClosing, !connection.isAwaitingServerName else { return }
         let buffer = unwrapInboundIn(data)
         guard buffer.readableBytes > 0 else { return }
+        connection.metrics.receivedBytes.add(buffer.readableBytes)
         guard !connection.mustHoldInput else { return connection.holdInput(buffer) }
         give(buffer)
     }

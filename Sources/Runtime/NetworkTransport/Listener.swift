@@ -48,13 +48,18 @@ public final class Listener: Sendable {
         }
     }
 
+    /// As in the options.
+    public let service: String
+    public let metrics: ConnectionMetrics
     private let channels: [any Channel]
     private let gate: ConnectionGate
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 1024
     private static let connectionNumbers = Atomic<UInt64>(0)
 
-    private init(channels: [any Channel], gate: ConnectionGate) {
+    private init(service: String, metrics: ConnectionMetrics, channels: [any Channel], gate: ConnectionGate) {
+        self.service = service
+        self.metrics = metrics
         self.channels = channels
         self.gate = gate
     }
@@ -70,6 +75,7 @@ public final class Listener: Sendable {
     ) async throws -> Listener {
         precondition(!options.usesImplicitTLS || tls != nil, "a listener with implicit TLS has a certificate")
         let gate = ConnectionGate(limits: options.limits)
+        let metrics = ConnectionMetrics()
         var channels: [any Channel] = []
         for endpoint in endpoints {
             let bootstrap = ServerBootstrap(group: group)
@@ -84,7 +90,8 @@ public final class Listener: Sendable {
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try Listener.setUp(channel, options: options, gate: gate, tls: tls, makeSession: makeSession)
+                        try Listener.setUp(
+                            channel, options: options, gate: gate, metrics: metrics, tls: tls, makeSession: makeSession)
                     }
                 }
             do {
@@ -114,18 +121,19 @@ public final class Listener: Sendable {
                 throw BindError(endpoint: endpoint, reason: "\(error)")
             }
         }
-        return Listener(channels: channels, gate: gate)
+        return Listener(service: options.service, metrics: metrics, channels: channels, gate: gate)
     }
 
     private static func setUp<Session: ConnectionSession>(
-        _ channel: any Channel, options: Options, gate: ConnectionGate, tls: TLSContextBox?,
+        _ channel: any Channel, options: Options, gate: ConnectionGate, metrics: ConnectionMetrics, tls: TLSContextBox?,
         makeSession: @Sendable (Connection) -> Session
     ) throws {
         let number = connectionNumbers.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = Connection(
             channel: channel, number: number, service: options.service, tlsContext: tls,
-            closePatience: options.closePatience)
+            closePatience: options.closePatience, metrics: metrics)
         if let refusal = gate.admit(address: connection.peerAddress) {
+            metrics.refused.add(to: ConnectionMetrics.Refusal(refusal))
             var greeting = options.refusalGreeting(refusal)
             if let code = options.recordRefusal?(connection.peerAddress, refusal),
                 greeting.suffix(2) == [0x0D, 0x0A]
@@ -136,7 +144,11 @@ public final class Listener: Sendable {
             return
         }
         let address = connection.peerAddress
-        channel.closeFuture.whenComplete { _ in gate.closed(number: number, address: address) }
+        metrics.opened.add()
+        channel.closeFuture.whenComplete { _ in
+            gate.closed(number: number, address: address)
+            metrics.closed.add()
+        }
         let session = makeSession(connection)
         let handler = ConnectionChannelHandler(
             connection: connection, session: session, gate: gate, usesImplicitTLS: options.usesImplicitTLS)

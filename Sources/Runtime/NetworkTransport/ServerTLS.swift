@@ -1,3 +1,4 @@
+public import MartletCore
 internal import NIOCore
 internal import NIOSSL
 

@@ -27,6 +27,7 @@ public final class Authenticator: Sendable {
 
     /// For records that others make: one counter a process.
     public let codes: LookupCodes
+    public let metrics = LoginMetrics()
     let directory: any DirectoryStore
     let clock: any WallClock
     let options: Options
@@ -277,6 +278,7 @@ public final class Authenticator: Sendable {
         }
         let now = clock.now()
         throttle.withLock { $0.succeeded(pair, now: now) }
+        metrics.succeeded.add()
         return .success(
             AuthenticatedAccount(
                 id: account.id, address: account.address, login: login, credential: proof.credential,
@@ -313,6 +315,7 @@ public final class Authenticator: Sendable {
         -> LoginOutcome
     {
         let now = clock.now()
+        metrics.failed.add(to: failure.kind)
         if failure.isGuess { throttle.withLock { $0.failed(pair, now: now) } }
         var failure = failure
         failure.code = recorder.record(

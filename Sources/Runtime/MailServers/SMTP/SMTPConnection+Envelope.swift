@@ -245,6 +245,7 @@ extension SMTPConnection {
         var decision = decision
         // The resolver's word for an unknown user is the same for all; what the peer was told is the session's.
         decision.outcome = reply.code >= 500 ? .refuse : .defer
+        service.metrics.envelopes.add(to: .init(code: reply.code))
         reply.lines[reply.lines.count - 1] += service.writeRefusal(
             Record(
                 code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: senderText,

@@ -125,9 +125,12 @@ extension SMTPConnection {
             record.decisions = undelivered + [decision]
             record.reply = reply.description
             service.write(record)
+            service.metrics.messages.add(to: .init(code: reply.code))
             answer(plan, results, envelope, code)
             return messageEnded()
         }
+        service.metrics.messages.add(to: .accepted)
+        service.metrics.acceptedBytes.add(content.size)
         if service.logger.logLevel <= .info {
             service.logger.info(
                 "accepted",
@@ -298,6 +301,7 @@ extension SMTPConnection {
         messageID: String? = nil
     ) {
         var reply = reply
+        service.metrics.messages.add(to: .init(code: reply.code))
         reply.lines[reply.lines.count - 1] += service.writeRefusal(
             Record(
                 code: code, kind: .message, at: service.clock.now(), service: connection.service, peer: peer(),

@@ -26,6 +26,7 @@ public final class SMTPService: Sendable {
     let clock: any WallClock
     let logger: Logger
     let refusals = RefusalBudget()
+    public let metrics = SMTPMetrics()
     /// Records on their way to the store.
     let writing = Atomic<Int>(0)
 

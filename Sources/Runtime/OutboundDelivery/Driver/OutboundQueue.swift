@@ -27,6 +27,7 @@ public actor OutboundQueue {
     private var stopped: CheckedContinuation<Void, Never>?
     private var isStopped = false
     private nonisolated let arrivals = Arrivals()
+    public nonisolated let metrics = RelayMetrics()
 
     /// Lanes with new work that the actor has not been told of: many commits make one event.
     private final class Arrivals: Sendable {
@@ -182,6 +183,7 @@ public actor OutboundQueue {
 
     private func attempt(_ id: AttemptID, _ delivery: QueuedDelivery) async {
         let (report, attempt) = await runner.run(delivery, content: store)
+        metrics.attempts.observe(attempt.duration)
         tasks[id] = nil
         ended[id] = attempt
         handle(.attemptEnded(id, report))
@@ -203,6 +205,7 @@ public actor OutboundQueue {
                 code: plan.code, outcomes: plan.outcomes, attempt: attempt, notices: made)
             try await store.settle([settlement], owner: owner)
             ended[id] = nil
+            count(plan)
             log(plan, delivery, attempt)
             // A notice for somebody elsewhere is work too.
             let lanes = settlement.notices.compactMap(\.outbound).flatMap { outbound in
@@ -213,6 +216,18 @@ public actor OutboundQueue {
         } catch {
             told(error)
             handle(.settleFailed(id))
+        }
+    }
+
+    private func count(_ plan: SettlementPlan) {
+        for recipient in plan.recipients {
+            switch recipient.outcome {
+            case .relayed: metrics.recipients.add(to: .relayed)
+            case .retry: metrics.recipients.add(to: .deferred)
+            case .failed: metrics.recipients.add(to: .bounced)
+            case .discarded: metrics.recipients.add(to: .discarded)
+            case .returned: break
+            }
         }
     }
 

@@ -2,6 +2,7 @@ internal import Foundation
 internal import Logging
 internal import MailStore
 internal import MartletCore
+internal import ServerMetrics
 internal import Synchronization
 
 /// The one writer (DESIGN.md §4, group commit). A thread takes everything that waits, stores the new blobs with one
@@ -30,6 +31,12 @@ final class Committer: @unchecked Sendable {
     private var isUnsettled = false
     let batches = Atomic<Int>(0)
     let operations = Atomic<Int>(0)
+    /// Of batches that were committed, from the first octet to the moment when all is durable.
+    let durations = Histogram(bounds: Histogram.diskSeconds)
+    /// Batches that could not be written.
+    let failures = Counter()
+    /// When messages could not be put into segment files, in microseconds; 0 when the last that came could.
+    let contentTrouble = Atomic<Int64>(0)
 
     init(
         connection: SQLiteConnection, checkpoints: Checkpointer, segments: SegmentWriter, accounts: AccountCache,
@@ -107,8 +114,10 @@ final class Committer: @unchecked Sendable {
     private func commit(_ batch: [Operation]) {
         batches.wrappingAdd(1, ordering: .relaxed)
         operations.wrappingAdd(batch.count, ordering: .relaxed)
+        let began = ContinuousClock.now
         var failures: [ObjectIdentifier: StoreError] = [:]
         if isUnsettled, !settle() {
+            self.failures.add()
             for operation in batch { operation.complete(with: .unavailable(reason: "the database cannot be written")) }
             return
         }
@@ -125,7 +134,9 @@ final class Committer: @unchecked Sendable {
                 committed = try attempt(ready, newBlobs, isIsolated: true, &failures)
             }
             segments.didCommit(keeping: committed?.pending.namesSegments == true)
+            durations.observe(ContinuousClock.now - began)
         } catch {
+            self.failures.add()
             logger.error(
                 "a batch could not be committed", metadata: ["error": "\(error)", "operations": "\(ready.count)"])
             segments.rollBack(isUncertain: isUnsettled)
@@ -233,9 +244,14 @@ final class Committer: @unchecked Sendable {
                     failures[ObjectIdentifier(operation)] = error
                 }
             }
-            if !stored.isEmpty { try segments.sync() }
+            if !stored.isEmpty {
+                try segments.sync()
+                contentTrouble.store(0, ordering: .relaxed)
+            }
             return stored
         } catch {
+            contentTrouble.store(max(1, clock.now().microseconds), ordering: .relaxed)
+            self.failures.add()
             logger.error("messages could not be stored", metadata: ["error": "\(error)"])
             segments.rollBack(isUncertain: false)
             for operation in batch where !operation.content.isEmpty {

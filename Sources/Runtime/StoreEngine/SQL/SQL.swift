@@ -35,7 +35,8 @@ enum SQL: Int, CaseIterable {
         moveRecipient, removeQueuedRecipient, anyQueuedRecipient, endLeases, leasedLanes
     case lane, putLane, removeLane, firstDueInLane, dueLanes, nextDueLanes, postponeLanes, postponementOfDestination,
         wakeLane
-    case countQueuedMessages, countQueuedRecipients, countHeld, oldestQueued, largestDestinations, recountLanes,
+    case countQueuedMessages, countQueuedRecipients, countHeld, countLeased, oldestQueued, largestDestinations,
+        recountLanes,
         recipientsOutOfPlace, messagesWithoutRecipient
     // Transactions
     case begin, commit, rollback, savepoint, rollbackToSavepoint, release
@@ -387,6 +388,7 @@ enum SQL: Int, CaseIterable {
         case .countQueuedRecipients:
             "SELECT CAST(COALESCE(SUM(recipients), 0) AS BIGINT) FROM queue_lanes WHERE shard = ?"
         case .countHeld: "SELECT COUNT(*) FROM queue_recipients WHERE shard = ? AND next_attempt = ?"
+        case .countLeased: "SELECT COUNT(*) FROM queue_recipients WHERE shard = ? AND lease <> 0"
         case .oldestQueued: "SELECT queued_at FROM queue_messages WHERE shard = ? ORDER BY shard, code LIMIT 1"
         case .largestDestinations:
             """

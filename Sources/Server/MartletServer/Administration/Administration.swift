@@ -31,11 +31,13 @@ package struct Administration: Sendable {
     let verifier: @Sendable () async -> VerificationView
     /// What the engine can be asked to do with itself; nil where it is looked after by others.
     let upkeep: (any StoreUpkeep)?
+    let alarms: AlarmSource
 
     package init(
         directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore,
         queue: any QueueStore, canceller: QueueCanceller, bell: QueueBell, clock: any WallClock, defaults: Defaults,
         certificates: CertificateDesk = CertificateDesk(), upkeep: (any StoreUpkeep)? = nil,
+        alarms: AlarmSource = AlarmSource(),
         verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
@@ -49,6 +51,7 @@ package struct Administration: Sendable {
         self.defaults = defaults
         self.verifier = verifier
         self.upkeep = upkeep
+        self.alarms = alarms
     }
 
     /// Does what is asked. Every failure is a `.failure` with a sentence for people.
@@ -90,9 +93,12 @@ package struct Administration: Sendable {
     }
 
     private func status() async -> StatusView {
-        StatusView(
+        let readiness = await alarms()
+        return StatusView(
             pid: processID(), version: Version.text, hostname: defaults.hostname, accounts: directory.accounts().count,
-            domains: directory.domains().count, certificates: await certificates.list() ?? [])
+            domains: directory.domains().count, certificates: await certificates.list() ?? [],
+            isReady: readiness?.isReady,
+            alarms: readiness?.alarms.map { AlarmView(name: $0.name.rawValue, text: $0.text, remedy: $0.remedy) })
     }
 
     // MARK: What the parts share

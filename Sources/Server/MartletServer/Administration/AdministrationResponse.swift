@@ -70,6 +70,17 @@ package struct StatusView: Codable, Sendable, Hashable {
     package var domains: Int
     /// Of a running server.
     package var certificates: [CertificateView]
+    /// Whether mail can be given to it; absent when no server runs.
+    package var isReady: Bool?
+    /// Those in force; absent when no server runs.
+    package var alarms: [AlarmView]?
+}
+
+/// Something that an administrator should see to.
+package struct AlarmView: Codable, Sendable, Hashable {
+    package var name: String
+    package var text: String
+    package var remedy: String
 }
 
 package struct AccountView: Codable, Sendable, Hashable {

@@ -27,14 +27,21 @@ package struct Configuration: Sendable {
         /// Empty unless certificates are had with proofs of that kind.
         package var acme: [ListenAddress]
         package var acmeTLS: [ListenAddress]
+        /// Metrics and health by HTTP.
+        package var metrics: [ListenAddress]
 
         /// Services by name with their addresses, in the order of the reference.
         package var all: [(service: String, addresses: [ListenAddress])] {
             [
                 ("smtp", smtp), ("submission", submission), ("submissions", submissions), ("lmtp", lmtp),
                 ("imap", imap), ("imaps", imaps),
-                ("pop3", pop3), ("pop3s", pop3s), ("acme", acme), ("acme-tls", acmeTLS),
+                ("pop3", pop3), ("pop3s", pop3s), ("acme", acme), ("acme-tls", acmeTLS), ("metrics", metrics),
             ]
+        }
+
+        /// Those that take or give mail.
+        package var ofMail: [(service: String, addresses: [ListenAddress])] {
+            all.filter { !["acme", "acme-tls", "metrics"].contains($0.service) }
         }
     }
 
@@ -139,10 +146,28 @@ package struct Configuration: Sendable {
         package var timeout: Duration
     }
 
+    package struct Alarms: Sendable {
+        /// nil: none.
+        package var certificateExpiry: Duration?
+        package var queueAge: Duration?
+        /// Octets; 0: none.
+        package var diskFree: Int64
+        /// 0: none.
+        package var diskFreePercent: Int
+    }
+
     package struct Log: Sendable {
+        package enum Format: String, Sendable {
+            /// The journal when standard error leads there, otherwise text.
+            case auto
+            case text
+            case json
+            case journald
+        }
+
         /// One of the names of `log.level`.
         package var level: String
-        package var isJSON: Bool
+        package var format: Format
     }
 
     package var server: Server
@@ -164,6 +189,7 @@ package struct Configuration: Sendable {
     package var dns: DNS
     package var recordsKeepDays: Int
     package var store: Store
+    package var alarms: Alarms
     package var log: Log
 
     /// - Parameter issues: what is wrong between keys that are right by themselves is added here.
@@ -180,7 +206,8 @@ package struct Configuration: Sendable {
             imap: settings.addresses("listeners.imap"), imaps: settings.addresses("listeners.imaps"),
             pop3: settings.addresses("listeners.pop3"), pop3s: settings.addresses("listeners.pop3s"),
             acme: acme?.challenge == .http ? settings.addresses("listeners.acme") : [],
-            acmeTLS: acme?.challenge == .tlsALPN ? settings.addresses("listeners.acme-tls") : [])
+            acmeTLS: acme?.challenge == .tlsALPN ? settings.addresses("listeners.acme-tls") : [],
+            metrics: settings.addresses("listeners.metrics"))
         let certificate = settings.text("tls.certificate")
         let key = settings.text("tls.key")
         tls = certificate.isEmpty ? nil : TLS(certificate: certificate, key: key)
@@ -239,7 +266,11 @@ package struct Configuration: Sendable {
             defaultQuota: settings.byteCount("store.quota-default"),
             freeSpaceReserve: settings.byteCount("store.free-space-reserve") ?? 0,
             indexCache: Int(settings.byteCount("store.index-cache") ?? 0))
-        log = Log(level: settings.text("log.level"), isJSON: settings.text("log.format") == "json")
+        alarms = Alarms(
+            certificateExpiry: settings.duration("alarms.certificate-expiry"),
+            queueAge: settings.duration("alarms.queue-age"), diskFree: settings.byteCount("alarms.disk-free") ?? 0,
+            diskFreePercent: settings.integer("alarms.disk-free-percent"))
+        log = Log(level: settings.text("log.level"), format: Log.Format(rawValue: settings.text("log.format")) ?? .auto)
         issues += Configuration.conflicts(settings, listeners)
     }
 
@@ -277,8 +308,7 @@ package struct Configuration: Sendable {
                 taken[address] = service
             }
         }
-        let services = listeners.all.filter { !$0.service.hasPrefix("acme") }
-        if services.allSatisfy({ $0.addresses.isEmpty && !unusable.contains("listeners.\($0.service)") }) {
+        if listeners.ofMail.allSatisfy({ $0.addresses.isEmpty && !unusable.contains("listeners.\($0.service)") }) {
             issues.append(
                 ConfigurationIssue(
                     settings["listeners.smtp"].origin, "every listener is switched off",

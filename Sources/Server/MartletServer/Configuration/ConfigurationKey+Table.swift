@@ -2,8 +2,7 @@ extension ConfigurationKey {
     /// Every key, in the order of the reference. An empty file is a complete configuration.
     package static let all: [ConfigurationKey] =
         server + listeners + tls + acme + smtp + lmtp + imap + pop3 + auth + addresses + queue + outbound + dns
-        + records
-        + store + log
+        + records + store + alarms + log
 
     private static let server: [ConfigurationKey] = [
         ConfigurationKey(
@@ -47,6 +46,11 @@ extension ConfigurationKey {
         listener(
             "acme-tls", "443",
             "proofs for a certificate authority (acme.challenge tls-alpn-01), nothing else, and only with acme.directory"
+        ),
+        ConfigurationKey(
+            "listeners.metrics", .listenAddresses, "none",
+            "Where HTTP tells how the server is: /metrics for Prometheus, /health/live and /health/ready for whoever looks after it. Such "
+                + "as 127.0.0.1:9625, or a socket's path. It asks for no login and has no TLS: never on an address that others reach."
         ),
     ]
 
@@ -314,11 +318,32 @@ extension ConfigurationKey {
         ),
     ]
 
+    private static let alarms: [ConfigurationKey] = [
+        ConfigurationKey(
+            "alarms.certificate-expiry", .duration(.zero ... .seconds(31_536_000), allowsNone: true), "14d",
+            "An alarm begins when the certificate is valid for less than this. Alarms are looked for once a minute; their beginning and end "
+                + "are in the log, and `martlet status`, /metrics and /health/ready show them."),
+        ConfigurationKey(
+            "alarms.queue-age", .duration(.zero ... .seconds(2_592_000), allowsNone: true), "4h",
+            "An alarm begins when a message has waited for another server for longer than this."),
+        ConfigurationKey(
+            "alarms.disk-free", .byteCount(0...1_000_000_000_000_000), "1GiB",
+            "An alarm begins when less than this is free on the disk of server.data-directory. 0: whatever is free."),
+        ConfigurationKey(
+            "alarms.disk-free-percent", .integer(0...99), "5",
+            "The same as a share of the disk, in percent. Below store.free-space-reserve mail is refused, and the server is not ready. "
+                + "That the ledger does not hold is always an alarm."),
+    ]
+
     private static let log: [ConfigurationKey] = [
         ConfigurationKey(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), "info", reload: .signal,
             "How much is logged: info is one line for each message, debug is for an operator who looks for something."),
         ConfigurationKey(
-            "log.format", .choice(["text", "json"]), "text", "One line of text or one JSON object for each event."),
+            "log.format", .choice(["auto", "text", "json", "journald"]), "auto",
+            "How standard error is written. text: a line for each event. json: an object for each event. journald: entries of the systemd "
+                + "journal, in which what belongs to an event is a field of its own, such as MARTLET_CODE. auto: journald when standard error "
+                + "leads to the journal, otherwise text. The file log in server.data-directory has lines, or objects with json."
+        ),
     ]
 }

@@ -36,7 +36,7 @@ package struct LabOptions: Sendable {
     /// The numbers that are added to the port base.
     package static let services: [(service: String, port: Int)] = [
         ("smtp", 25), ("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993), ("pop3", 110),
-        ("pop3s", 995),
+        ("pop3s", 995), ("metrics", 161),
     ]
 
     /// What is wrong, a line each; then nothing may be made with these options.

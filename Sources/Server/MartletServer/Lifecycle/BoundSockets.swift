@@ -10,7 +10,8 @@ final class BoundSockets: Sendable {
     /// Binds all addresses of all services, or none. They take no connections yet.
     init(_ listeners: Configuration.Listeners) throws(ServerFailure) {
         var bound: [ListenAddress: Int32] = [:]
-        for (service, addresses) in listeners.all {
+        // The port for metrics is bound by those who serve it, and is none that needs rights.
+        for (service, addresses) in listeners.ofMail {
             for case .internet(let host, let port) in addresses {
                 let (descriptor, code) = PortCheck.bound(host: host, port: port)
                 guard descriptor >= 0 else {

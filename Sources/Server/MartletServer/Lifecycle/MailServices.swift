@@ -10,7 +10,13 @@ internal import SMTPServer
 /// The listeners of all mail protocols, wired to one store and one authenticator.
 struct MailServices: Sendable {
     private var listeners: [Listener] = []
-    private var smtpServices: [SMTPService] = []
+    private var smtpServices: [(name: String, service: SMTPService)] = []
+    private var authenticator: Authenticator?
+
+    /// Those that count what they do.
+    var observed: ObservedParts {
+        ObservedParts(listeners: listeners, smtp: smtpServices, authenticator: authenticator)
+    }
 
     /// Starts all, or none.
     /// - Throws: `BindError` naming the address that could not be had.
@@ -32,7 +38,7 @@ struct MailServices: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.close(patience: patience) } }
         }
-        for service in smtpServices { await service.recordsWritten(patience: MailServices.recordPatience) }
+        for (_, service) in smtpServices { await service.recordsWritten(patience: MailServices.recordPatience) }
     }
 
     /// How long the last records have to become durable.
@@ -48,6 +54,7 @@ struct MailServices: Sendable {
         let authenticator = Authenticator(
             directory: server.store.engine, records: server.store.engine, clock: server.clock, options: options,
             codes: server.store.codes)
+        self.authenticator = authenticator
         let recorder = RefusalRecorder(
             records: server.store.engine, codes: authenticator.codes, clock: server.clock,
             logger: server.log.logger("gate"))
@@ -109,7 +116,7 @@ struct MailServices: Sendable {
                 role: role, store: server.store.engine, authenticator: authenticator, clock: server.clock,
                 logger: server.log.logger(name),
                 configuration: settings)
-            smtpServices.append(service)
+            if !addresses.isEmpty { smtpServices.append((name, service)) }
             let options = service.listenerOptions(
                 name: name, isImplicitTLS: name == "submissions", limits: role == .lmtp ? lmtpLimits : limits)
             try await listen(options, addresses, door, service.makeSession)

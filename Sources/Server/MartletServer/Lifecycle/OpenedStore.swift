@@ -16,6 +16,7 @@ struct OpenedStore: Sendable {
     let notices: NoticeMaker
     let bell: QueueBell
     let certificates: CertificateDesk
+    let alarms: AlarmSource
 
     static func open(
         _ directory: DataDirectory, configuration: Configuration, clock: any WallClock, logger: Logger
@@ -34,15 +35,15 @@ struct OpenedStore: Sendable {
             hostname: configuration.effectiveHostname, lifetime: configuration.queue.lifetime,
             nextCode: { codes.next(at: $0) }, clock: clock)
         let bell = QueueBell()
-        let certificates = CertificateDesk()
+        let (certificates, alarms) = (CertificateDesk(), AlarmSource())
         let administration = Administration(
             directory: engine, mailboxes: engine, records: engine, queue: engine,
             canceller: QueueCanceller(store: engine, notices: notices), bell: bell, clock: clock, defaults: defaults,
-            certificates: certificates, upkeep: EmbeddedUpkeep(engine: engine)
+            certificates: certificates, upkeep: EmbeddedUpkeep(engine: engine), alarms: alarms
         ) { VerificationView(await engine.verify()) }
         return OpenedStore(
             engine: engine, administration: administration, codes: codes, notices: notices, bell: bell,
-            certificates: certificates)
+            certificates: certificates, alarms: alarms)
     }
 }
 

@@ -6,6 +6,7 @@ package import MartletCore
 internal import NIOCore
 internal import NIOPosix
 internal import NetworkTransport
+internal import Observation
 internal import StoreEngine
 
 /// A running mail server: the store, the certificate, the listeners, the control socket, and what has to be done from time
@@ -105,9 +106,19 @@ package final class Server: Sendable {
         let signals = Signals { ShutdownWatchdog.start(patience: patience) }
         // Signals are heard until the store is closed.
         defer { withExtendedLifetime(signals) {} }
+        let observer = ServerObserver(self, tls: tls)
+        let observation: ObservationServer
         let services: MailServices
         let certificateService: CertificateService
         var outbound: OutboundService?
+        do {
+            observation = try await ObservationServer.start(
+                on: configuration.listeners.metrics, source: observer, group: group)
+            warnOfOpenMetrics()
+        } catch {
+            await closeStore()
+            throw ServerFailure(.configuration, ["listeners.metrics: \(error)"])
+        }
         do {
             if configuration.queue.isEnabled { outbound = try await OutboundService.start(self) }
             certificateService = try await CertificateService.start(self)
@@ -119,19 +130,24 @@ package final class Server: Sendable {
             }
         } catch {
             await outbound?.stop(patience: .zero)
+            await observation.close()
             await closeStore()
             throw ServerFailure(.configuration, ["\(error)"])
         }
+        await observer.watch(services.observed.with(outbound?.queue))
+        store.alarms.connect { await observer.readiness() }
         var control: ControlServer?
         do {
             control = try await ControlServer.start(
                 directory, administration: administration, group: group, logger: log.logger("control"))
+            await observer.enter(.running)
             try ready(configuration.listeners.ports)
         } catch {
             await control?.close()
             await certificateService.stop()
             await services.close(patience: .zero)
             await outbound?.stop(patience: .zero)
+            await observation.close()
             await closeStore()
             throw ServerFailure(.configuration, ["\(error)"])
         }
@@ -143,20 +159,33 @@ package final class Server: Sendable {
             ])
         ServiceNotification.ready.send()
         let housekeeping = Task { await housekeep() }
+        let watching = Task { await observer.watch() }
         for await event in signals.events {
             if case .end = event { break }
             await self.reload(reload)
         }
         ServiceNotification.stopping.send()
         logger.notice("ending")
+        await observer.enter(.stopping)
         housekeeping.cancel()
+        watching.cancel()
         await control?.close()
         await certificateService.stop()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.close(patience: patience) }
             group.addTask { [outbound] in await outbound?.stop(patience: patience) }
         }
+        await observation.close()
         await closeStore()
+    }
+
+    private func warnOfOpenMetrics() {
+        for case .internet(let host, _) in configuration.listeners.metrics
+        where host != "::1" && !host.hasPrefix("127.") {
+            logger.warning(
+                "listeners.metrics is on an address that others may reach; it asks for no login",
+                metadata: ["address": "\(host)"])
+        }
     }
 
     /// Closes a server that was opened and does not run.

@@ -8,9 +8,18 @@ package struct ServerLog: Sendable {
 
     /// - Parameter directory: where the file `log` is; nil: standard error alone.
     package init(_ configuration: Configuration.Log, directory: DataDirectory?) {
-        sink = LogSink(path: directory?.log)
-        format = configuration.isJSON ? .json : .text
+        let journal: JournalSocket? =
+            switch configuration.format {
+            case .text, .json: nil
+            case .journald: JournalSocket()
+            case .auto: JournalSocket.takesStandardError() ? JournalSocket() : nil
+            }
+        sink = LogSink(path: directory?.log, journal: journal)
+        format = configuration.format == .json ? .json : journal == nil ? .text : .journal
         level = ServerLogHandler.Level(ServerLog.level(configuration))
+        if configuration.format == .journald, journal == nil {
+            logger("log").warning("the journal cannot be reached, and the log goes to standard error")
+        }
     }
 
     package func logger(_ label: String) -> Logger {

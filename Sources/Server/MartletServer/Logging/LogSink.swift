@@ -9,8 +9,16 @@ package final class LogSink: Sendable {
     /// Octets that may wait; beyond, lines are dropped and counted.
     static let maximumPending = 4 << 20
 
+    /// One event for the journal, and its line for the case that the journal does not take it.
+    private struct Entry {
+        var bytes: [UInt8]
+        var line: String
+    }
+
     private struct State {
         var pending: [UInt8] = []
+        var entries: [Entry] = []
+        var entryBytes = 0
         var dropped = 0
         var file: Int32
         var isClosed = false
@@ -18,15 +26,20 @@ package final class LogSink: Sendable {
 
     private let path: String?
     private let writesToStandardError: Bool
+    /// In the place of standard error.
+    private let journal: JournalSocket?
     private let state: Mutex<State>
     /// Held while lines are taken and written, so that they stay in order whoever writes them.
     private let writing = Mutex(())
     /// Wakes the thread. Both live as long as the process: there is one sink in it.
     private let work = DispatchSemaphore(value: 0)
 
-    /// - Parameter path: the file, appended to and readable by its owner only; nil: standard error alone.
-    package init(path: String?, writesToStandardError: Bool = true) {
+    /// - Parameters:
+    ///   - path: the file, appended to and readable by its owner only; nil: standard error alone.
+    ///   - journal: takes entries instead of standard error.
+    package init(path: String?, writesToStandardError: Bool = true, journal: JournalSocket? = nil) {
         self.path = path
+        self.journal = journal
         self.writesToStandardError = writesToStandardError
         state = Mutex(State(file: path.map(LogSink.open) ?? -1))
         Thread.detachNewThread { [self] in
@@ -38,16 +51,22 @@ package final class LogSink: Sendable {
     }
 
     /// Takes one line, without its LF. Does not wait.
-    package func write(_ line: String) {
+    /// - Parameter entry: the same for the journal, where there is one.
+    package func write(_ line: String, entry: [UInt8]? = nil) {
         let isFirst = state.withLock { state in
             guard !state.isClosed else { return false }
-            guard state.pending.count + line.utf8.count < LogSink.maximumPending else {
+            let size = line.utf8.count + (entry?.count ?? 0)
+            guard state.pending.count + state.entryBytes + size < LogSink.maximumPending else {
                 state.dropped += 1
                 return false
             }
             let wasEmpty = state.pending.isEmpty
             state.pending.append(contentsOf: line.utf8)
             state.pending.append(UInt8(ascii: "\n"))
+            if let entry, journal != nil {
+                state.entries.append(Entry(bytes: entry, line: line))
+                state.entryBytes += entry.count
+            }
             return wasEmpty
         }
         if isFirst { work.signal() }
@@ -82,21 +101,26 @@ package final class LogSink: Sendable {
     private func drain() { writing.withLock { _ in writePending() } }
 
     private func writePending() {
-        let (bytes, file, dropped) = state.withLock { state in
+        let (bytes, entries, file, dropped) = state.withLock { state in
             defer {
                 state.pending = []
+                state.entries = []
+                state.entryBytes = 0
                 state.dropped = 0
             }
-            return (state.pending, state.file, state.dropped)
+            return (state.pending, state.entries, state.file, state.dropped)
         }
         var output = bytes
-        if dropped > 0 {
-            output += Array(
-                "… \(dropped) log lines were dropped here: they came faster than they could be written\n".utf8)
-        }
+        let told = "\(dropped) log lines were dropped here: they came faster than they could be written"
+        if dropped > 0 { output += Array("… \(told)\n".utf8) }
         // A log that cannot be written (disk full) must not stop the mail.
         if file >= 0 { writeAll(output, to: file) }
-        if writesToStandardError { LogSink.offer(output, to: 2) }
+        guard writesToStandardError else { return }
+        guard let journal else { return LogSink.offer(output, to: 2) }
+        if dropped > 0 {
+            _ = journal.send(JournalEntry(level: .warning, label: "log", message: told, fields: []).bytes)
+        }
+        for entry in entries where !journal.send(entry.bytes) { LogSink.offer(Array((entry.line + "\n").utf8), to: 2) }
     }
 
     /// Writes in pieces that a pipe takes at once, and leaves the rest when nobody reads: the file has it.

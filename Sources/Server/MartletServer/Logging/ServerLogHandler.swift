@@ -8,6 +8,8 @@ package struct ServerLogHandler: LogHandler {
     package enum Format: Sendable {
         case text
         case json
+        /// Text for the file, and an entry for the journal.
+        case journal
     }
 
     /// The level in force for all loggers; changed by SIGHUP.
@@ -52,11 +54,14 @@ package struct ServerLogHandler: LogHandler {
         let fields = all.map { ($0.key, $0.value.description) }.sorted { $0.0 < $1.0 }
         let time = ServerLogHandler.now()
         switch format {
-        case .text:
-            sink.write(
-                LogLine.text(
-                    time: time, level: event.level.rawValue, label: label, message: event.message.description,
-                    fields: fields))
+        case .text, .journal:
+            let line = LogLine.text(
+                time: time, level: event.level.rawValue, label: label, message: event.message.description,
+                fields: fields)
+            guard format == .journal else { return sink.write(line) }
+            let entry = JournalEntry(
+                level: event.level, label: label, message: event.message.description, fields: fields)
+            sink.write(line, entry: entry.bytes)
         case .json:
             sink.write(
                 LogLine.json(
@@ -81,7 +86,12 @@ package enum LogLine {
     package static func text(time: String, level: String, label: String, message: String, fields: [(String, String)])
         -> String
     {
-        var line = "\(time) \(level) \(label): \(escaped(message))"
+        "\(time) \(level) " + bare(label: label, message: message, fields: fields)
+    }
+
+    /// Without time and level, which the journal has by itself.
+    static func bare(label: String, message: String, fields: [(String, String)]) -> String {
+        var line = "\(label): \(escaped(message))"
         for (name, value) in fields { line += " \(name)=\(quoted(value))" }
         return line
     }

@@ -3,7 +3,8 @@ import MartletServer
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Tell whether the server answers, and how many domains and accounts it has.",
+        commandName: "status",
+        abstract: "Tell whether the server answers, how many domains and accounts it has, and what is wrong with it.",
         discussion: "Exit code 0 when a server runs, 1 when none does and its data can be read, 3 when neither is so.")
 
     @OptionGroup var location: StoreLocation
@@ -18,7 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
                 ? "the server runs: pid \(status.pid), martlet \(status.version), \(status.hostname)"
                 : "no server runs; its data can be read")
                 + "\ndomains: \(status.domains), accounts: \(status.accounts)"
-                + StatusCommand.told(status.certificates)
+                + StatusCommand.told(status.certificates) + StatusCommand.told(status)
         }
         if !isServer { throw CommandFailure(.no) }
     }
@@ -29,6 +30,14 @@ struct StatusCommand: AsyncParsableCommand {
         let issued = certificates.compactMap(\.notAfter)
         return "\ncertificates: \(issued.count)" + (issued.min().map { ", the first ends \($0)" } ?? "")
             + certificates.compactMap(CertificateCommand.trouble).map { "\n  \($0)" }.joined()
+    }
+
+    private static func told(_ status: StatusView) -> String {
+        guard let alarms = status.alarms else { return "" }
+        guard !alarms.isEmpty else { return "\nalarms: none" }
+        let readiness = status.isReady == false ? "\nnot ready: mail is refused for now" : ""
+        return readiness
+            + alarms.map { "\nALARM \($0.name): \(escapedForTerminal($0.text))\n  next step: \($0.remedy)" }.joined()
     }
 
     private struct Shown: Encodable {

@@ -1,0 +1,53 @@
+/// What alarms are worked out from. What is not known is nil, and changes no alarm.
+public struct ObservedFacts: Sendable, Hashable {
+    public struct Disk: Sendable, Hashable {
+        /// Octets that the server may still write.
+        public var free: Int64
+        public var total: Int64
+        public init(free: Int64, total: Int64) {
+            self.free = free
+            self.total = total
+        }
+    }
+
+    public enum Writing: Sendable, Hashable {
+        case works
+        /// Why not.
+        case fails(String)
+    }
+
+    /// Recipients that are not accounted for.
+    public var ledgerDrift: Int64?
+    /// Of the message that waits longest; zero when none waits.
+    public var queueAge: Duration?
+    /// Until the certificate expires; below zero afterwards.
+    public var certificateRest: Duration?
+    public var disk: Disk?
+    public var writing: Writing?
+
+    public init() {}
+}
+
+/// When an alarm begins. nil and 0 switch one off.
+public struct AlarmThresholds: Sendable, Hashable {
+    /// The certificate is valid for less than this.
+    public var certificateRest: Duration?
+    /// A message has waited for longer than this.
+    public var queueAge: Duration?
+    /// Octets: less is free.
+    public var diskFree: Int64
+    /// Of the disk: less is free.
+    public var diskFreePercent: Int
+    /// Octets that are left alone: with less, no message is taken.
+    public var diskReserve: Int64
+
+    public init(
+        certificateRest: Duration?, queueAge: Duration?, diskFree: Int64, diskFreePercent: Int, diskReserve: Int64
+    ) {
+        self.certificateRest = certificateRest
+        self.queueAge = queueAge
+        self.diskFree = diskFree
+        self.diskFreePercent = diskFreePercent
+        self.diskReserve = diskReserve
+    }
+}

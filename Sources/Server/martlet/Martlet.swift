@@ -44,7 +44,7 @@ struct Martlet: AsyncParsableCommand {
             QuickstartCommand.self, ServeCommand.self, LabCommand.self, AccountCommand.self, DomainCommand.self,
             AliasCommand.self,
             MessageCommand.self, ImportCommand.self, ExportCommand.self, QueueCommand.self,
-            ExplainCommand.self, LedgerCommand.self, VerifyCommand.self, StoreCommand.self,
+            ExplainCommand.self, DoctorCommand.self, LedgerCommand.self, VerifyCommand.self, StoreCommand.self,
             BackupCommand.self, RestoreCommand.self, UpgradeCommand.self, CertificateCommand.self, StatusCommand.self,
             ConfigCommand.self,
         ])

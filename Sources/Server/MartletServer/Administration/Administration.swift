@@ -32,12 +32,13 @@ package struct Administration: Sendable {
     /// What the engine can be asked to do with itself; nil where it is looked after by others.
     let upkeep: (any StoreUpkeep)?
     let alarms: AlarmSource
+    let doctor: RouteDoctor?
 
     package init(
         directory: any DirectoryStore, mailboxes: any MailboxStore, records: any RecordStore,
         queue: any QueueStore, canceller: QueueCanceller, bell: QueueBell, clock: any WallClock, defaults: Defaults,
         certificates: CertificateDesk = CertificateDesk(), upkeep: (any StoreUpkeep)? = nil,
-        alarms: AlarmSource = AlarmSource(),
+        alarms: AlarmSource = AlarmSource(), doctor: RouteDoctor? = nil,
         verifier: @escaping @Sendable () async -> VerificationView
     ) {
         self.directory = directory
@@ -52,6 +53,7 @@ package struct Administration: Sendable {
         self.verifier = verifier
         self.upkeep = upkeep
         self.alarms = alarms
+        self.doctor = doctor
     }
 
     /// Does what is asked. Every failure is a `.failure` with a sentence for people.
@@ -77,6 +79,7 @@ package struct Administration: Sendable {
                 }
                 return .transferring
             case .queueList, .queueStatistics, .queueChange, .queueCancel: return try await queue(request)
+            case .doctorRoute(let subject): return .route(try await route(subject))
             case .explain(let subject, let limit): return .explanation(try await explain(subject, limit: limit))
             case .verify: return .verification(await verifier())
             case .repair, .compact, .segmentsHold: return try await maintenance(request)
@@ -99,6 +102,13 @@ package struct Administration: Sendable {
             domains: directory.domains().count, certificates: await certificates.list() ?? [],
             isReady: readiness?.isReady,
             alarms: readiness?.alarms.map { AlarmView(name: $0.name.rawValue, text: $0.text, remedy: $0.remedy) })
+    }
+
+    private func route(_ subject: String) async throws(AdministrationFailure) -> RouteView {
+        let recipient = try RouteDoctor.recipient(subject)
+        if let domain = recipient.domain, directory.domain(domain) != nil { return RouteView(localSubject: subject) }
+        guard let doctor else { throw AdministrationFailure(.unavailable, "routes cannot be looked at here") }
+        return RouteView(try await doctor.examine(subject))
     }
 
     // MARK: What the parts share

@@ -46,6 +46,8 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     case queueChange(QueueStep, QueueFilter)
     /// What waits ends, with a notice to its sender or without.
     case queueCancel(QueueFilter, notifies: Bool)
+    /// An address or a domain: the way of its mail, up to RCPT.
+    case doctorRoute(subject: String)
 
     /// A lookup code, a Message-ID or an address.
     case explain(subject: String, limit: Int)
@@ -67,7 +69,7 @@ package enum AdministrationRequest: Codable, Sendable, Hashable {
     /// Whether its answer takes as long as a store is large, or another server slow.
     package var takesLong: Bool {
         switch self {
-        case .verify, .repair, .compact, .certificateRenew: true
+        case .verify, .repair, .compact, .certificateRenew, .doctorRoute: true
         default: false
         }
     }

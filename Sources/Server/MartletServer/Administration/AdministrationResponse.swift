@@ -1,3 +1,5 @@
+package import DNSProtocol
+internal import Foundation
 internal import MailStore
 package import MailTransfer
 internal import MartletCore
@@ -28,6 +30,7 @@ package enum AdministrationResponse: Codable, Sendable, Hashable {
     case queueStatistics(QueueStatisticsView)
     /// Recipients that were changed.
     case queueChanged(Int)
+    case route(RouteView)
     case explanation(ExplanationView)
     case ledger(LedgerView)
     case verification(VerificationView)
@@ -169,6 +172,40 @@ package struct ExpungedView: Codable, Sendable, Hashable {
         size = message.size
         from = message.from
         subject = message.subject
+    }
+}
+
+/// The way of mail to an address.
+package struct RouteView: Codable, Sendable, Hashable {
+    /// One of `DoctorRoute.Verdict`, or `local`.
+    package var verdict: String
+    /// Whether mail can be delivered.
+    package var isGood: Bool
+    package var text: String
+    /// One JSON object.
+    package var json: String
+
+    package init(_ report: DoctorRoute) {
+        verdict = report.verdict.rawValue
+        isGood = report.verdict == .accepted
+        text = report.text
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Plain values cannot fail.
+        json = (try? encoder.encode(report)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    /// An address of this server's own.
+    init(localSubject subject: String) {
+        verdict = "local"
+        isGood = true
+        let told = escapedForTerminal(subject)
+        let summary = "Mail for \(told) stays on this server: its domain is one of its own."
+        let next = "“martlet explain \(told)” tells whom it reaches."
+        text = "\(summary)\nNext step: \(next)\n"
+        json =
+            "{\"nextStep\":\(JSONText.string(next)),\"subject\":\(JSONText.string(subject)),"
+            + "\"summary\":\(JSONText.string(summary)),\"verdict\":\"local\"}"
     }
 }
 

@@ -39,7 +39,8 @@ struct OpenedStore: Sendable {
         let administration = Administration(
             directory: engine, mailboxes: engine, records: engine, queue: engine,
             canceller: QueueCanceller(store: engine, notices: notices), bell: bell, clock: clock, defaults: defaults,
-            certificates: certificates, upkeep: EmbeddedUpkeep(engine: engine), alarms: alarms
+            certificates: certificates, upkeep: EmbeddedUpkeep(engine: engine), alarms: alarms,
+            doctor: RouteDoctor(configuration, clock: clock)
         ) { VerificationView(await engine.verify()) }
         return OpenedStore(
             engine: engine, administration: administration, codes: codes, notices: notices, bell: bell,

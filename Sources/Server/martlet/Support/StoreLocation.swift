@@ -43,6 +43,22 @@ struct StoreLocation: ParsableArguments {
             "where is the data? There is no ./lab here: name a directory with --dir, or a configuration with --config")
     }
 
+    /// Whether there is a server, or its data, that can be asked.
+    func hasData() throws(CommandFailure) -> Bool {
+        guard dir == nil else { return true }
+        guard let directory = try? resolve().0 else {
+            // Neither named nor found: a mistake in the configuration is told all the same.
+            _ = try configuration()
+            return false
+        }
+        return directory.isInUse || directory.hasControlSocket
+    }
+
+    /// What is configured, wherever the data is.
+    func configuration() throws(CommandFailure) -> Configuration {
+        try ConfigurationLoading.load(path: config, overrides: []).configuration
+    }
+
     /// Where the data is.
     func directory() throws(CommandFailure) -> DataDirectory { try resolve().0 }
 

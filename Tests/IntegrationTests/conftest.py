@@ -1,5 +1,6 @@
 """Starts the real binary as a lab (its contract: README, `martlet lab --help`) and gives it to tests with real clients."""
 
+import collections
 import json
 import os
 import random
@@ -20,13 +21,14 @@ LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 SERVICES = {"smtp": 25, "pop3": 110, "imap": 143, "metrics": 161, "submissions": 465, "submission": 587, "imaps": 993, "pop3s": 995}
 
 
-_bases_given = set()
+# Those of servers that may be about to listen.
+_bases_given = collections.deque(maxlen=8)
 _bases_lock = threading.Lock()
 
 
 def free_port_base():
     """A base from which nobody listens on any service's port, on either loopback address; below 32768, where clients' own ports
-    begin. No two calls of a run get ports in common. It connects and does not bind: a socket that is bound for a moment would
+    begin. Calls that follow each other get no ports in common. It connects and does not bind: a socket that is bound for a moment would
     be inherited by a process that another thread starts in that moment, and a server could then not listen on its port."""
     generator = random.SystemRandom()
     for _ in range(500):
@@ -35,9 +37,7 @@ def free_port_base():
         with _bases_lock:
             if any(ports & {other + offset for offset in SERVICES.values()} for other in _bases_given):
                 continue
-            if len(_bases_given) > 300:
-                _bases_given.clear()
-            _bases_given.add(base)
+            _bases_given.append(base)
         if not any(_is_listened_on(family, host, port) for port in ports for family, host in LOOPBACKS):
             return base
     raise RuntimeError("no free ports")

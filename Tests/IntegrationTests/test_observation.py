@@ -71,7 +71,6 @@ def test_the_page_is_what_prometheus_reads(lab):
     assert done.returncode == 0 and not done.stdout + done.stderr, (done.stdout + done.stderr).decode()
     # No address of anybody.
     assert "@" not in page and "127.0.0.1" not in page
-    assert get(lab, "/metrics", "[::1]")[0] == 200
 
 
 def test_what_happens_is_counted(make_lab):

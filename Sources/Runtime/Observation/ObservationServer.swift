@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
@@ -35,6 +36,7 @@ public struct ObservationServer: Sendable {
             } catch {
                 await end(tasks)
                 if let error = error as? IOError { throw BindError(endpoint, errno: error.errnoCode) }
+                if error is SocketAddressError { throw BindError(endpoint, errno: EADDRNOTAVAIL) }
                 throw error
             }
         }

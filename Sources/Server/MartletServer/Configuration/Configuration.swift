@@ -39,6 +39,11 @@ package struct Configuration: Sendable {
             ]
         }
 
+        /// Those whose sockets are bound before rights are given up: Hummingbird, which serves the metrics, binds its own.
+        package var boundEarly: [(service: String, addresses: [ListenAddress])] {
+            all.filter { $0.service != "metrics" }
+        }
+
         /// Those that take or give mail.
         package var ofMail: [(service: String, addresses: [ListenAddress])] {
             all.filter { !["acme", "acme-tls", "metrics"].contains($0.service) }

@@ -146,7 +146,9 @@ package struct LabOptions: Sendable {
         // The two of an authority's proofs listen when acme.directory is set.
         for (service, number) in LabOptions.services + [("acme", 80), ("acme-tls", 443)] {
             let port = portBase + number
-            preset.append(("listeners.\(service)", "127.0.0.1:\(port)" + (hasIPv6 ? ", [::1]:\(port)" : "")))
+            // The metrics' library asks a resolver for its address, which refuses ::1 where that is all of IPv6.
+            let isDual = hasIPv6 && service != "metrics"
+            preset.append(("listeners.\(service)", "127.0.0.1:\(port)" + (isDual ? ", [::1]:\(port)" : "")))
         }
         if isOpen {
             preset.append(("auth.delay", "false"))

@@ -11,7 +11,7 @@ final class BoundSockets: Sendable {
     init(_ listeners: Configuration.Listeners) throws(ServerFailure) {
         var bound: [ListenAddress: Int32] = [:]
         // The port for metrics is bound by those who serve it, and is none that needs rights.
-        for (service, addresses) in listeners.ofMail {
+        for (service, addresses) in listeners.boundEarly {
             for case .internet(let host, let port) in addresses {
                 let (descriptor, code) = PortCheck.bound(host: host, port: port)
                 guard descriptor >= 0 else {

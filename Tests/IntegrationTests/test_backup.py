@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import BINARY, Lab
+from conftest import BINARY, Lab, wait_until
 
 SIZE = 3_000
 
@@ -149,6 +149,9 @@ def test_backups_under_load_have_every_message(make_lab, tmp_path):
             lab.command("store", "compact", "--dead", "5")
     assert len(load.told) > 50
     sound(lab)
+    # Rows are nobody else's to read, in the store and in its copies.
+    rows = [*lab.directory.rglob("store.db*"), *backups.rglob("store.db*")]
+    assert len(rows) >= 5 and {path.stat().st_mode & 0o077 for path in rows} == {0}, rows
     # A run copies what is new.
     assert moments[-1][0]["written"] < moments[-1][0]["bytes"]
     checked = json.loads(martlet("backup", backups, "--check", "--json").stdout)
@@ -298,6 +301,8 @@ def test_a_backup_that_is_killed_leaves_the_earlier_ones_and_the_next_is_good(ma
         checked = martlet("backup", backups, "--check", "--json", check=False)
         assert checked.returncode == 0, checked.stdout
     assert killed >= 4, "the backups ended too soon for this test"
+    # What was killed keeps nothing from being tidied up.
+    wait_until(lambda: lab.command("store", "compact", "--dead", "0", check=False).returncode == 0, 5, "segment files are still held")
     made = json.loads(lab.command("backup", backups, "--json").stdout)
     assert made["messages"] == len(sent)
     assert not [path for path in backups.iterdir() if path.name.endswith(".partial")]

@@ -238,6 +238,23 @@ def test_a_client_that_closes_its_side_still_gets_its_answers(lab):
     assert b"\r\nc OK" in answer and b"* BYE" in answer and answer.endswith(b"d OK LOGOUT completed\r\n"), answer
 
 
+def test_an_answer_that_fills_the_connection_is_given_whole_behind_a_closed_side(lab):
+    with closing(Raw(lab, 2)) as raw:
+        for number in range(4):
+            append(raw, "INBOX", b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 60 * 2_000 + b"\r\n")
+    with socket.create_connection(("127.0.0.1", lab.port("imap")), timeout=20) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.sendall(f"a LOGIN {lab.user(2)} {lab.password}\r\nb SELECT INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n".encode())
+        client.shutdown(socket.SHUT_WR)
+        # The answer fills what lies between, and the end of the input comes meanwhile.
+        time.sleep(0.5)
+        answer, count = b"", 0
+        while more := client.recv(1 << 20):
+            count += len(more)
+            answer = (answer + more)[-200:]
+    assert count > 7_000_000 and b"c OK" in answer, (count, answer)
+
+
 def test_who_may_no_longer_read_hears_nothing_more_in_idle(lab):
     made = json.loads(lab.command("account", "app-password", "add", lab.user(4), "--label", "lost phone", "--json").stdout)
     with closing(Raw(lab)) as lost, closing(Raw(lab)) as own:

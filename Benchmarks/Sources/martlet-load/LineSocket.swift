@@ -83,6 +83,9 @@ final class LineSocket {
         }
     }
 
+    /// Whether a whole line has come that was not read.
+    var hasLine: Bool { memchr(buffer.baseAddress! + start, 10, end - start) != nil }
+
     /// Passes over `count` bytes (the content of a literal).
     func skip(_ count: Int) throws(LoadError) {
         var left = count

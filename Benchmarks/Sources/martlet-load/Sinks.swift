@@ -2,6 +2,7 @@ import Glibc
 import Synchronization
 
 /// Servers that take every message and keep none: where relayed mail goes. One listener a port, some connections at once each.
+/// Replies to commands that came together go out together (RFC 2920 §3.2).
 final class Sinks: Sendable {
     /// Connections that one sink serves at once; others wait to be accepted.
     private static let connections = 40
@@ -29,24 +30,29 @@ final class Sinks: Sendable {
     var lastTaken: UInt64 { last.load(ordering: .relaxed) }
 
     private func serve(_ socket: LineSocket) throws(LoadError) {
-        try socket.write("220 sink ESMTP\r\n")
+        var replies = "220 sink ESMTP\r\n"
         while true {
+            if !socket.hasLine {
+                try socket.write(replies)
+                replies = ""
+            }
             let line = try socket.readLine()
             if line.hasPrefix("DATA") {
-                try socket.write("354 go on\r\n")
+                try socket.write(replies + "354 go on\r\n")
+                replies = ""
                 while true {
                     let line = try socket.readLine()
                     if line.count == 1, line[0] == UInt8(ascii: ".") { break }
                 }
                 taken.wrappingAdd(1, ordering: .relaxed)
                 last.store(now(), ordering: .relaxed)
-                try socket.write("250 2.0.0 taken\r\n")
+                replies += "250 2.0.0 taken\r\n"
             } else if line.hasPrefix("EHLO") {
-                try socket.write("250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n")
+                replies += "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
             } else if line.hasPrefix("QUIT") {
-                return try socket.write("221 2.0.0 bye\r\n")
+                return try socket.write(replies + "221 2.0.0 bye\r\n")
             } else {
-                try socket.write("250 2.0.0 ok\r\n")
+                replies += "250 2.0.0 ok\r\n"
             }
         }
     }

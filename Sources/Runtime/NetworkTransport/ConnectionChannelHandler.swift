@@ -16,6 +16,8 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
     private var failure: CloseReason?
     /// The peer has closed its side.
     private var isInputEnded = false
+    /// The session knows.
+    private var isInputEndTold = false
 
     init(connection: Connection, session: Session, gate: ConnectionGate, usesImplicitTLS: Bool) {
         self.connection = connection
@@ -72,22 +74,29 @@ final class ConnectionChannelHandler<Session: ConnectionSession>: ChannelInbound
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         connection.writabilityChanged()
-        guard connection.mustHoldInput, !connection.isOutputFull else { return }
+        guard !connection.isOutputFull, connection.mustHoldInput || isInputEnded else { return }
         // Not from here: the session may be in the middle of the very write that made room.
         context.eventLoop.assumeIsolated().execute { self.giveHeldInput() }
     }
 
     private func giveHeldInput() {
         while let buffer = connection.takeHeldInput() { give(buffer) }
-        if isInputEnded, !connection.mustHoldInput { session.assumeIsolated { $0.inputEnded() } }
+        tellInputEnd()
         connection.flush()
+    }
+
+    /// Once, behind all input that waits.
+    private func tellInputEnd() {
+        guard isInputEnded, isOpened, !isInputEndTold, !connection.mustHoldInput else { return }
+        isInputEndTold = true
+        session.assumeIsolated { $0.inputEnded() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, case .inputClosed = event {
             isInputEnded = true
             failure = failure ?? .byPeer
-            if isOpened, !connection.mustHoldInput { session.assumeIsolated { $0.inputEnded() } }
+            tellInputEnd()
             connection.flush()
             // A handshake that the peer has left has nothing to answer.
             if !isOpened { context.close(promise: nil) }

@@ -34,12 +34,19 @@ public enum DeliveryReason: String, Sendable, Hashable, CaseIterable {
     case notAllowed
     case encryptionNeeded
     case tryLater
+    /// Taken off the queue by hand.
+    case cancelled
     case unknown
 
     /// - Parameters:
     ///   - status: the enhanced code; its class does not matter.
     ///   - reply: what was said, in one line.
     public init(status: EnhancedStatus, reply: String?) {
+        // A reply of success where none could be: something was answered out of turn.
+        if let reply, let code = ReplyCode(reply), code.basic < 400 {
+            self = .protocolProblem
+            return
+        }
         let precise = Self.codes[UInt32(status.subject) << 16 | UInt32(status.detail)]
         if let precise, !Self.vague.contains(precise) {
             self = precise
@@ -92,6 +99,7 @@ public enum DeliveryReason: String, Sendable, Hashable, CaseIterable {
         case .notAllowed: "\(server) has a rule that does not allow this message."
         case .encryptionNeeded: "A connection that is safe enough could not be made to the mail system of \(domain)."
         case .tryLater: "\(server) asked to try again later."
+        case .cancelled: "An administrator of this mail server took the message off its queue."
         case .unknown: "\(server) did not accept the message."
         }
     }
@@ -110,6 +118,7 @@ public enum DeliveryReason: String, Sendable, Hashable, CaseIterable {
         case .serverFull, .serverNotAccepting, .noAnswer, .connectionBroken, .nameServerFailed, .serverBusy, .tooLate,
             .tryLater:
             "Send the message again later. If it is urgent, reach the recipient in another way."
+        case .cancelled: "Ask the administrator of this mail server."
         case .protocolProblem, .unknown: "Read the answer above. If it does not help, ask your administrator."
         case .tooManyRecipients: "Send the message to fewer recipients at a time."
         case .contentRefused: "Send the message without the attachment, or in another format."
@@ -161,6 +170,7 @@ public enum DeliveryReason: String, Sendable, Hashable, CaseIterable {
 
     /// What replies say in words, the more telling first. Lower case.
     private static let phrases: [(String, DeliveryReason)] = [
+        ("cancelled by the administrator", .cancelled),
         ("no such user", .noSuchUser), ("user unknown", .noSuchUser), ("unknown user", .noSuchUser),
         ("does not exist", .noSuchUser), ("no such recipient", .noSuchUser), ("no such mailbox", .noSuchUser),
         ("no mailbox here", .noSuchUser), ("invalid recipient", .noSuchUser), ("recipient unknown", .noSuchUser),

@@ -49,8 +49,15 @@ public struct MailDate: Sendable, Hashable, CustomStringConvertible {
 
     /// 1 to 12. Longer names count by their first three letters.
     private static func month(_ word: [UInt8]) -> Int? {
-        let name = ASCII.lowercased(word.prefix(3))
-        return months.firstIndex { ASCII.lowercased($0.utf8) == name }.map { $0 + 1 }
+        guard word.count >= 3 else { return nil }
+        return monthKeys.firstIndex(of: key(word.prefix(3))).map { $0 + 1 }
+    }
+
+    /// The names of the months, each in one number.
+    private static let monthKeys = months.map { key($0.utf8) }
+
+    private static func key(_ letters: some Sequence<UInt8>) -> UInt32 {
+        letters.reduce(0) { $0 << 8 | UInt32(ASCII.lowercased($1)) }
     }
 
     /// Two and three digits as in RFC 5322 §4.3.

@@ -14,8 +14,8 @@ final class RefusalBudget: Sendable {
 
     /// Whether a refusal gets a record.
     enum Admission: Equatable {
-        /// It does; `before` refusals of this network had none since the last.
-        case recorded(before: Int)
+        /// It does; `before` refusals of this network had none since the last, and `elsewhere` of networks that were forgotten.
+        case recorded(before: Int, elsewhere: Int)
         case counted
     }
 
@@ -24,6 +24,8 @@ final class RefusalBudget: Sendable {
         var total = 0
         var recorded: [PeerNetwork: Int] = [:]
         var unrecorded: [PeerNetwork: Int] = [:]
+        /// Of networks that are not counted each by itself any more.
+        var unrecordedElsewhere = 0
     }
 
     private let state = Mutex(State())
@@ -38,14 +40,18 @@ final class RefusalBudget: Sendable {
             guard state.total < RefusalBudget.recordsPerInterval,
                 state.recorded[network, default: 0] < RefusalBudget.recordsPerNetwork
             else {
-                if state.unrecorded.count < RefusalBudget.maximumNetworks || state.unrecorded[network] != nil {
-                    state.unrecorded[network, default: 0] += 1
+                if state.unrecorded.count >= RefusalBudget.maximumNetworks, state.unrecorded[network] == nil {
+                    state.unrecordedElsewhere += state.unrecorded.values.reduce(0, +)
+                    state.unrecorded = [:]
                 }
+                state.unrecorded[network, default: 0] += 1
                 return .counted
             }
             state.total += 1
             state.recorded[network, default: 0] += 1
-            return .recorded(before: state.unrecorded.removeValue(forKey: network) ?? 0)
+            defer { state.unrecordedElsewhere = 0 }
+            return .recorded(
+                before: state.unrecorded.removeValue(forKey: network) ?? 0, elsewhere: state.unrecordedElsewhere)
         }
     }
 }

@@ -246,15 +246,16 @@ extension SMTPConnection {
         // The resolver's word for an unknown user is the same for all; what the peer was told is the session's.
         decision.outcome = reply.code >= 500 ? .refuse : .defer
         service.metrics.envelopes.add(to: .init(code: reply.code))
-        reply.lines[reply.lines.count - 1] += service.writeRefusal(
+        let written = service.writeRefusal(
             Record(
                 code: code, kind: .refusal, at: now, service: connection.service, peer: peer(), sender: senderText,
                 recipients: recipients,
                 decisions: [decision], reply: reply.description), of: network)
+        reply.lines[reply.lines.count - 1] += SMTPService.mention(written)
         service.logger.info(
             "refused",
             metadata: [
-                "code": "\(code)", "peer": "\(connection.peerAddress)", "check": "\(decision.check)",
+                "code": "\(written?.description ?? "none")", "peer": "\(connection.peerAddress)", "check": "\(decision.check)",
                 "status": "\(reply.code)",
             ])
         return reply

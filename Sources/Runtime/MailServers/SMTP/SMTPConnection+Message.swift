@@ -36,11 +36,23 @@ extension SMTPConnection {
             intake.discard()
             return fail(error, envelope, code)
         }
-        do throws(StoreError) { summary = try await content.summary() } catch {
+        do throws(StoreError) {
+            // Of a message that stays in no mailbox here nobody asks more than its name.
+            summary =
+                plan.recipients.isEmpty
+                ? StoredSummary(envelope: [], bodyStructure: [], messageID: messageID(of: intake.scan, code))
+                : try await content.summary()
+        } catch {
             content.removeFile()
             return fail(error, envelope, code)
         }
         await deliver(content, summary, plan, transport, envelope, code)
+    }
+
+    /// The one that it came with, or that submission has added.
+    private func messageID(of scan: HeaderScan, _ code: LookupCode) -> String? {
+        guard service.role == .submission, !scan.hasMessageID else { return scan.messageID }
+        return "<\(code)@\(service.configuration.hostname)>"
     }
 
     private func plan(_ envelope: Envelope, deliveredTo: [String]) -> DeliveryPlan {
@@ -302,16 +314,20 @@ extension SMTPConnection {
     ) {
         var reply = reply
         service.metrics.messages.add(to: .init(code: reply.code))
-        reply.lines[reply.lines.count - 1] += service.writeRefusal(
+        let written = service.writeRefusal(
             Record(
                 code: code, kind: .message, at: service.clock.now(), service: connection.service, peer: peer(),
                 sender: envelope.reversePath.text,
                 recipients: envelope.recipients.map(\.text), messageID: messageID, size: size,
                 decisions: envelope.decisions + [decision],
                 reply: reply.description), of: network)
+        reply.lines[reply.lines.count - 1] += SMTPService.mention(written)
         service.logger.info(
             "message refused",
-            metadata: ["code": "\(code)", "peer": "\(connection.peerAddress)", "check": "\(decision.check)"])
+            metadata: [
+                "code": "\(written?.description ?? "none")", "peer": "\(connection.peerAddress)",
+                "check": "\(decision.check)",
+            ])
         answer(reply, envelope)
     }
 

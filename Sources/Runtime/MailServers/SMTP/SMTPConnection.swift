@@ -245,8 +245,8 @@ public actor SMTPConnection: ConnectionSession {
     private func end(_ decision: Decision, _ reply: SMTPReply) {
         var reply = reply
         // What went wrong before belongs to the same story.
-        reply.lines[reply.lines.count - 1] += record(
-            (protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply.description)
+        let written = record((protocolErrors.take().map { [$0] } ?? []) + [decision], reply: reply.description)
+        reply.lines[reply.lines.count - 1] += SMTPService.mention(written)
         sayGoodbye(reply)
     }
 
@@ -322,7 +322,7 @@ public actor SMTPConnection: ConnectionSession {
     }
 
     @discardableResult
-    private func record(_ decisions: [Decision], reply: String?) -> String {
+    private func record(_ decisions: [Decision], reply: String?) -> LookupCode? {
         let now = service.clock.now()
         return service.writeRefusal(
             Record(

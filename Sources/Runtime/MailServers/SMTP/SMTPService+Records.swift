@@ -4,19 +4,21 @@ internal import Synchronization
 
 extension SMTPService {
     /// Writes the record of a refusal, unless the peer's network has had as many as it gets (`RefusalBudget`).
-    /// - Returns: what stands behind the reply: ` (record CODE)`, or nothing where there is no record.
-    func writeRefusal(_ record: Record, of network: PeerNetwork) -> String {
-        guard case .recorded(let before) = refusals.admit(network, now: record.at) else { return "" }
-        let mention = " (record \(record.code))"
+    /// - Returns: its code; nil where there is no record.
+    func writeRefusal(_ record: Record, of network: PeerNetwork) -> LookupCode? {
+        guard case .recorded(let before, let elsewhere) = refusals.admit(network, now: record.at) else { return nil }
         var record = record
-        record.reply = record.reply.map { $0 + mention }
-        if before > 0, !record.decisions.isEmpty {
-            record.decisions[record.decisions.count - 1].evidence.append(
-                .init("refusals of this network before, without a record", "\(before)"))
-        }
+        record.reply = record.reply.map { $0 + SMTPService.mention(record.code) }
+        var evidence: [Decision.Evidence] = []
+        if before > 0 { evidence.append(.init("refusals of this network before, without a record", "\(before)")) }
+        if elsewhere > 0 { evidence.append(.init("refusals of other networks without a record", "\(elsewhere)")) }
+        if !record.decisions.isEmpty { record.decisions[record.decisions.count - 1].evidence += evidence }
         write(record)
-        return mention
+        return record.code
     }
+
+    /// What stands behind a reply that has a record.
+    static func mention(_ code: LookupCode?) -> String { code.map { " (record \($0))" } ?? "" }
 
     /// Writes a record that goes with no message; a failing store is logged, the session goes on.
     func write(_ record: Record) {

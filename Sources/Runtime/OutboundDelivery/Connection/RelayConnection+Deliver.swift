@@ -20,6 +20,24 @@ extension RelayConnection {
         }
     }
 
+    /// `deliver`, what is known of the connection, and the rest that follows: one stay on its event loop.
+    func turn(
+        _ transaction: SMTPClientTransaction, content: any MessageReading, _ limits: RelayConnectionPool.Limits
+    ) async -> RelayTurn {
+        let info = info
+        let result = await deliver(transaction, content: content)
+        return RelayTurn(
+            result: result, info: info,
+            isOfUse: rest(for: limits.idle, maximumTransactions: limits.transactions))
+    }
+
+    /// `turn` of one that has rested; nil when it has ended meanwhile.
+    func turnAgain(
+        _ transaction: SMTPClientTransaction, content: any MessageReading, _ limits: RelayConnectionPool.Limits
+    ) async -> RelayTurn? {
+        claim() ? await turn(transaction, content: content, limits) : nil
+    }
+
     private func run(_ transaction: SMTPClientTransaction, _ content: any MessageReading) async -> SMTPTransactionResult
     {
         precondition(!isDelivering, "a connection does one transaction at a time")
@@ -106,4 +124,13 @@ extension SMTPTransactionResult {
             recipients: transaction.recipients.map { _ in Recipient(outcome: outcome, stage: stage) },
             transcript: ["* " + note])
     }
+}
+
+/// One transaction of a connection that may do more.
+struct RelayTurn: Sendable {
+    var result: SMTPTransactionResult
+    /// As it was before the transaction.
+    var info: RelayConnectionInfo
+    /// Whether it rests and can be taken into use again.
+    var isOfUse: Bool
 }

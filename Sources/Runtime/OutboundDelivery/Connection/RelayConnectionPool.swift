@@ -1,4 +1,6 @@
+public import MailStore
 internal import NIOCore
+public import SMTPProtocol
 internal import Synchronization
 
 /// Connections that have done a transaction and may do another, by target. A lock around a small table; the connections themselves know
@@ -59,14 +61,40 @@ public final class RelayConnectionPool: Sendable {
     /// - Throws: as `RelayConnection.connect`.
     public func connection(to target: RelayTarget) async throws(RelayFailure) -> RelayConnection {
         if let connection = await idleConnection(to: target) { return connection }
+        return try await newConnection(to: target)
+    }
+
+    private func newConnection(to target: RelayTarget) async throws(RelayFailure) -> RelayConnection {
         let connection = try await RelayConnection.connect(to: target, services: services)
         connection.channel.closeFuture.whenComplete { [weak self] _ in self?.forget(connection) }
         return connection
     }
 
+    /// Hands a message over on a connection that was kept, or on a new one; it is kept again when it is still of use.
+    /// - Throws: as `RelayConnection.connect`.
+    public func deliver(
+        _ transaction: SMTPClientTransaction, content: any MessageReading, to target: RelayTarget
+    ) async throws(RelayFailure) -> (result: SMTPTransactionResult, info: RelayConnectionInfo) {
+        // Each round takes one out.
+        while let connection = state.withLock({ $0.takeLast(target) }) {
+            guard let turn = await connection.turnAgain(transaction, content: content, limits) else { continue }
+            keep(connection, isOfUse: turn.isOfUse)
+            return (turn.result, turn.info)
+        }
+        let connection = try await newConnection(to: target)
+        let turn = await connection.turn(transaction, content: content, limits)
+        keep(connection, isOfUse: turn.isOfUse)
+        return (turn.result, turn.info)
+    }
+
     /// Keeps a connection for later when it is still of use, and closes it otherwise. Does not wait for the end of it.
     public func giveBack(_ connection: RelayConnection) async {
-        let isOfUse = await connection.rest(for: limits.idle, maximumTransactions: limits.transactions)
+        keep(
+            connection,
+            isOfUse: await connection.rest(for: limits.idle, maximumTransactions: limits.transactions))
+    }
+
+    private func keep(_ connection: RelayConnection, isOfUse: Bool) {
         let isKept =
             isOfUse
             && state.withLock { state in

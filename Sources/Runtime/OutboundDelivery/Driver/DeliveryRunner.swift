@@ -149,16 +149,13 @@ public final class DeliveryRunner: AttemptRunning {
             address: address.description, port: Int(port), serverName: host.name?.ascii, tls: options.tls,
             localName: options.hostname)
         for round in 0...DeliveryRunner.maximumStale {
-            let connection: RelayConnection
+            let (result, info): (SMTPTransactionResult, RelayConnectionInfo)
             do throws(RelayFailure) {
-                connection = try await open(&target, &attempt)
+                (result, info) = try await deliver(transaction, content, &target, &attempt)
             } catch {
                 return (failed(error, endPoint), false)
             }
-            let info = await connection.info
             attempt.tls = info.tls
-            let result = await connection.deliver(transaction, content: content)
-            await pool.giveBack(connection)
             if result.isStaleConnection, round < DeliveryRunner.maximumStale { continue }
             attempt.add(result.transcript)
             if let certificate = info.certificate { attempt.decisions.append(Decision(certificate, of: host)) }
@@ -168,17 +165,18 @@ public final class DeliveryRunner: AttemptRunning {
         preconditionFailure("the last round returns")
     }
 
-    private func open(
-        _ target: inout RelayTarget, _ attempt: inout DeliveryAttempt
-    ) async throws(RelayFailure) -> RelayConnection {
-        do throws(RelayFailure) { return try await pool.connection(to: target) } catch {
+    private func deliver(
+        _ transaction: SMTPClientTransaction, _ content: any MessageReading, _ target: inout RelayTarget,
+        _ attempt: inout DeliveryAttempt
+    ) async throws(RelayFailure) -> (SMTPTransactionResult, RelayConnectionInfo) {
+        do throws(RelayFailure) { return try await pool.deliver(transaction, content: content, to: target) } catch {
             attempt.add(error.transcript)
             guard target.tls == .opportunistic, error.isTLSFailure else { throw error }
             // RFC 7435: in clear is what it would have been without the offer.
             attempt.add(["* \(error.text); trying again in clear"])
             target.tls = .none
         }
-        do throws(RelayFailure) { return try await pool.connection(to: target) } catch {
+        do throws(RelayFailure) { return try await pool.deliver(transaction, content: content, to: target) } catch {
             attempt.add(error.transcript)
             throw error
         }

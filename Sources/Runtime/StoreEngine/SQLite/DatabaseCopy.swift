@@ -18,6 +18,7 @@ enum DatabaseCopy {
         try source.reading {
             // The first statement begins it.
             _ = try source.pragma("SELECT COUNT(*) FROM sqlite_schema")
+            PrivateFile.make(path)
             var opened: OpaquePointer?
             let code = sqlite3_open_v2(
                 path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nil)

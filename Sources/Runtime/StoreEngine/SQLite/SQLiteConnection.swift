@@ -20,6 +20,7 @@ final class SQLiteConnection {
         configuration.busyMode = .timeout(10)
         configuration.label = "martlet.store.\(role)"
         configuration.maximumReaderCount = 1
+        if role == .writer { PrivateFile.make(path) }
         do { queue = try DatabaseQueue(path: path, configuration: configuration) } catch let error as DatabaseError {
             throw SQLiteError(
                 code: error.extendedResultCode.rawValue, message: error.message ?? "\(error.resultCode)",

@@ -49,6 +49,8 @@ actor ControlSession: ConnectionSession {
     private var isOver = false
     /// From the request for it on, the connection carries an import's frames.
     private var importing: ControlImport?
+    /// For whom this client has segment files kept: until it says otherwise, or goes.
+    private var holders: Set<Int64> = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { connection.executor }
 
@@ -75,6 +77,23 @@ actor ControlSession: ConnectionSession {
         isOver = true
         buffer = []
         importing = nil
+        endHolds()
+    }
+
+    private func noteHold(_ request: AdministrationRequest?) {
+        guard case .segmentsHold(let holder, let seconds)? = request else { return }
+        if seconds > 0 { holders.insert(holder) } else { holders.remove(holder) }
+        if isOver { endHolds() }
+    }
+
+    /// A backup that was killed keeps nothing from being tidied up.
+    private func endHolds() {
+        let ended = holders
+        holders = []
+        guard !ended.isEmpty else { return }
+        Task { [administration] in
+            for holder in ended { _ = await administration.perform(.segmentsHold(holder: holder, seconds: 0)) }
+        }
     }
 
     func serverIsClosing() { if !isWorking { connection.close() } }
@@ -86,6 +105,7 @@ actor ControlSession: ConnectionSession {
             buffer.removeSubrange(...end)
             connection.setDeadline(after: nil)
             let (answer, request) = await ControlSession.answer(line, administration, logger)
+            noteHold(request)
             connection.write(answer)
             connection.setDeadline(after: ControlSession.idleLimit)
             await connection.drained()

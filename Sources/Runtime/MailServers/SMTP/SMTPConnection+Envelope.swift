@@ -255,7 +255,8 @@ extension SMTPConnection {
         service.logger.info(
             "refused",
             metadata: [
-                "code": "\(written?.description ?? "none")", "peer": "\(connection.peerAddress)", "check": "\(decision.check)",
+                "code": "\(written?.description ?? "none")", "peer": "\(connection.peerAddress)",
+                "check": "\(decision.check)",
                 "status": "\(reply.code)",
             ])
         return reply

@@ -18,7 +18,9 @@ struct AliasCommand: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Add or replace an alias or a group.")
         @Argument(help: ArgumentHelp("The new address.", valueName: "address")) var address: String
-        @Argument(help: ArgumentHelp("Whom it reaches: accounts or aliases of this server, or addresses elsewhere.", valueName: "target"))
+        @Argument(
+            help: ArgumentHelp(
+                "Whom it reaches: accounts or aliases of this server, or addresses elsewhere.", valueName: "target"))
         var targets: [String]
         @OptionGroup var location: StoreLocation
 

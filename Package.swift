@@ -167,7 +167,12 @@ let package = Package(
         tests("MartletServer", ["MartletServer", "MartletCore", "MailStore", "Records", "DNSProtocol", log]),
         tests("Records", ["MartletCore", "Records"]),
         tests("ACMEProtocol", ["ACMEProtocol", "MartletCore", crypto]),
-        tests("CertificateIssuance", ["CertificateIssuance", "ACMEProtocol", "MartletCore", crypto, x509]),
+        tests(
+            "CertificateIssuance",
+            [
+                "CertificateIssuance", "ACMEProtocol", "MartletCore", "NetworkTransport", crypto, nioCore, nioPosix,
+                nioTLS, tls, x509,
+            ]),
         tests("SASLMechanisms", ["MartletCore", "SASLMechanisms", crypto]),
         tests("Authentication", ["MartletCore", "MailStore", "Records", "SASLMechanisms", "Authentication", crypto]),
         tests("IMAPProtocol", ["MartletCore", "IMAPProtocol"]),

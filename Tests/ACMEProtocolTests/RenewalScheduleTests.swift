@@ -37,6 +37,21 @@ import Testing
         #expect(longer == .seconds(seconds) + .seconds(seconds) / 5)
     }
 
+    @Test("a moment that is kept counts up to a week ahead; a later one is from a clock that was wrong")
+    func earliest() {
+        for seconds: Int64 in [-1_000_000_000, -1, 0, 1, 7 * 86_400] {
+            #expect(RenewalSchedule.earliest(start + .seconds(seconds), now: start) == start + .seconds(seconds))
+        }
+        for seconds: Int64 in [7 * 86_400 + 1, 365 * 86_400] {
+            #expect(RenewalSchedule.earliest(start + .seconds(seconds), now: start) == nil)
+        }
+        #expect(RenewalSchedule.earliest(Instant(microseconds: .max), now: start) == nil)
+        #expect(RenewalSchedule.earliest(nil, now: start) == nil)
+        let longest = RenewalSchedule.pause(
+            failures: .max, first: .seconds(300), retryAfter: .seconds(1 << 31), chance: 1)
+        #expect(RenewalSchedule.earliest(start + longest, now: start) == start + longest)
+    }
+
     @Test("what the authority asks for is kept, up to a week")
     func asked() {
         func pause(_ asked: Duration) -> Duration {

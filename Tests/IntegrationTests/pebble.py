@@ -26,6 +26,7 @@ class Pebble:
         self.directory = f"https://127.0.0.1:{self.port}/dir"
         self.authority = authority
         names = free_port(socket.SOCK_DGRAM)
+        self.names_management = free_port()
         certificate, key = authority.issue("127.0.0.1", "localhost", file="pebble")
         settings = {
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}", "certificate": str(certificate),
@@ -39,7 +40,7 @@ class Pebble:
         self.processes = [
             subprocess.Popen(
                 [need("pebble-challtestsrv"), "-dns01", f"127.0.0.1:{names}", "-http01", "", "-https01", "", "-tlsalpn01", "", "-management",
-                 f"127.0.0.1:{free_port()}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""],
+                 f"127.0.0.1:{self.names_management}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""],
                 stdout=self.log, stderr=self.log,
             ),
             subprocess.Popen(
@@ -49,12 +50,18 @@ class Pebble:
         wait_until(lambda: self.answers(), 15, "pebble does not start")
 
     def answers(self):
-        for port in (self.port, self.management):
+        for port in (self.port, self.management, self.names_management):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
                 return False
         return True
+
+    def lead(self, name, address=None):
+        """Where a name leads from now on; None: to this machine."""
+        question = {"host": name + ".", **({"addresses": [address]} if address else {})}
+        url = f"http://127.0.0.1:{self.names_management}/{'add-a' if address else 'clear-a'}"
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(question).encode()), timeout=10).close()
 
     def root(self):
         """The root of what it issues, PEM: made anew at each start."""

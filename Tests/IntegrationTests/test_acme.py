@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import stat
+import subprocess
 import threading
 import time
 import urllib.error
@@ -15,7 +16,7 @@ import urllib.request
 import pytest
 
 from authority import Authority
-from conftest import free_port_base, wait_until
+from conftest import BINARY, free_port_base, wait_until
 from pebble import Pebble, free_port
 from serve import blind, shown
 
@@ -184,6 +185,9 @@ class Full(http.server.ThreadingHTTPServer):
     def __init__(self, authority, retry_after):
         self.orders = 0
         self.retry_after = retry_after
+        # Whether it says nothing at all, from the directory on; and whether somebody waits for that.
+        self.hangs = False
+        self.is_waited_for = threading.Event()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -197,6 +201,9 @@ class Full(http.server.ThreadingHTTPServer):
                     self.wfile.write(body)
 
             def do_GET(self):
+                if self.server.hangs:
+                    self.server.is_waited_for.set()
+                    return threading.Event().wait(60)
                 url = f"https://127.0.0.1:{self.server.server_port}"
                 self.answer(200, json.dumps({"newNonce": url + "/nonce", "newAccount": url + "/account", "newOrder": url + "/order"}).encode())
 
@@ -233,8 +240,9 @@ def test_an_authority_that_is_full_is_left_alone_for_as_long_as_it_says(make_ser
     # Nor does a new start ask again.
     assert server.stop() == 0
     server.start()
-    time.sleep(1)
-    assert full.orders == 1
+    again = wait_until(lambda: listed(server)[1][NAMES[0]], 20)
+    assert (again["failures"], again["nextAttempt"]) == (1, view["nextAttempt"])
+    assert server.log.read_text().count("asking for a certificate") == 1
     done = server.command("certificate", "renew", check=False)
     assert done.returncode == 1 and "limit of the authority's" in done.stderr and "\x1b" not in done.stderr, done.stderr
     assert full.orders == 2
@@ -243,6 +251,81 @@ def test_an_authority_that_is_full_is_left_alone_for_as_long_as_it_says(make_ser
     assert b"\x1b" not in server.log.read_bytes()
     assert server.stop() == 0
     full.shutdown()
+
+
+def history(server, name=NAMES[0]):
+    return json.loads((server.directory / f"data/tls/acme/{name}.json").read_text())
+
+
+def test_a_moment_from_a_clock_that_was_ahead_does_not_end_renewal(make_server, authority):
+    full = Full(authority, 7_200)
+    server = make_server(**settings(f"https://127.0.0.1:{full.server_port}/dir", authority, acme__names=NAMES[0]))
+    wait_until(lambda: listed(server)[1][NAMES[0]].get("problem"), 20)
+    assert server.stop() == 0 and full.orders == 1
+    kept = history(server)
+    kept["notBefore"] = int((time.time() + 365 * 86_400) * 1e6)
+    (server.directory / f"data/tls/acme/{NAMES[0]}.json").write_text(json.dumps(kept))
+    server.start()
+    wait_until(lambda: full.orders == 2 and history(server)["failures"] == 2, 20, "it was not asked")
+    assert server.stop() == 0
+    assert history(server)["notBefore"] < (time.time() + 86_400) * 1e6
+    full.shutdown()
+
+
+def test_a_server_that_ends_gives_up_what_it_asks_for_and_has_not_failed(make_server, authority):
+    full = Full(authority, 1)
+    full.hangs = True
+    server = make_server(**settings(f"https://127.0.0.1:{full.server_port}/dir", authority, acme__names=NAMES[0], acme__first_retry="1h"))
+
+    def ends():
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 10
+        return history(server)
+
+    assert full.is_waited_for.wait(20)
+    kept = ends()
+    assert kept["failures"] == 0 and "problem" not in kept
+    # Also what somebody asked for by hand.
+    full.hangs = False
+    server.start()
+    wait_until(lambda: listed(server)[1][NAMES[0]].get("problem"), 20)
+    full.is_waited_for.clear()
+    full.hangs = True
+    by_hand = subprocess.Popen([str(BINARY), "certificate", "renew", "--config", str(server.file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert full.is_waited_for.wait(20)
+    kept = ends()
+    assert by_hand.wait(20) != 0
+    assert kept["failures"] == 1 and "429" in kept["problem"]
+    assert server.log.read_text().count("no certificate was issued") == 1
+    full.shutdown()
+
+
+def test_nobody_is_shown_the_certificate_of_another_name_while_the_first_cannot_be_verified(make_server, make_pebble, authority):
+    base = free_port_base()
+    pebble = make_pebble(base)
+    pebble.lead(NAMES[0], "127.0.0.99")
+    server = make_server(base, **settings(pebble.directory, authority, acme__first_retry="1h"))
+    issued(server, NAMES[1:])
+    wait_until(lambda: listed(server)[1][NAMES[0]].get("problem"), 30)
+    own = ssl.PEM_cert_to_DER_cert((server.directory / "data/tls/server.pem").read_text())
+    for name in (None, NAMES[0], "other.test"):
+        assert shown(server.port("imaps"), name) == own
+    assert subject(server.port("imaps"), NAMES[1], trusting(pebble))
+    # Nor after another start.
+    assert server.stop() == 0
+    server.start()
+    assert shown(server.port("imaps")) == own == shown(server.port("imaps"), NAMES[0])
+    views = json.loads(server.command("certificate", "list", "--json", check=False).stdout)
+    assert [(view["source"], view["isStandard"]) for view in views] == [("own", True), ("acme", False), ("acme", False)]
+    # When it is there it is for everybody, and the server's own goes.
+    pebble.lead(NAMES[0])
+    server.command("certificate", "renew", NAMES[0])
+    first = shown(server.port("imaps"), NAMES[0])
+    assert first != own and first == shown(server.port("imaps")) == shown(server.port("imaps"), "other.test")
+    code, views = listed(server)
+    assert code == 0 and {view["source"] for view in views.values()} == {"acme"} and views[NAMES[0]]["isStandard"]
+    assert server.stop() == 0
 
 
 def test_a_proof_that_the_authority_does_not_find_is_told_with_where_to_look(make_server, make_pebble, authority):
@@ -272,6 +355,13 @@ def test_the_port_for_proofs_has_nothing_else(make_server, make_pebble, authorit
                     pass
             except OSError:
                 pass
+    # Eight addresses that hold all that they may keep a ninth out for no moment.
+    held = [socket.create_connection(("127.0.0.1", base + 80), timeout=10, source_address=(f"127.0.0.{2 + number // 32}", 0)) for number in range(256)]
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(f"http://127.0.0.1:{base + 80}/", timeout=10)
+    assert error.value.code == 404
+    for connection in held:
+        connection.close()
     with socket.create_connection(("127.0.0.1", base + 80), timeout=10):
         assert server.stop() == 0
 
@@ -329,6 +419,32 @@ def test_another_authority_is_asked_at_once_and_the_old_certificate_is_shown_unt
     assert server.stop() == 0
     done = server.command("certificate", "list", check=False)
     assert done.returncode == 3 and "no server runs here" in done.stderr
+
+
+def test_another_authority_that_fails_is_not_asked_again_at_each_start(make_server, make_pebble, authority):
+    base = free_port_base()
+    first = make_pebble(base)
+    server = make_server(base, **settings(first.directory, authority, acme__names=NAMES[0]))
+    issued(server, NAMES[:1])
+    old = shown(server.port("imaps"), NAMES[0])
+    assert server.stop() == 0
+    full = Full(authority, 7_200)
+    server.write(acme__directory=f"https://127.0.0.1:{full.server_port}/dir")
+    server.start()
+    view = wait_until(lambda: listed(server)[1][NAMES[0]] if listed(server)[1][NAMES[0]].get("problem") else None, 20)
+    assert server.stop() == 0
+    server.start()
+    again = wait_until(lambda: listed(server)[1][NAMES[0]], 20)
+    assert (again["failures"], again["nextAttempt"]) == (1, view["nextAttempt"])
+    assert shown(server.port("imaps"), NAMES[0]) == old
+    assert server.stop() == 0 and full.orders == 1
+    # What one has counted is nothing to the other.
+    server.write(acme__directory=first.directory)
+    server.start()
+    back = wait_until(lambda: listed(server)[1][NAMES[0]], 20)
+    assert back["failures"] == 0 and "problem" not in back
+    assert server.stop() == 0
+    full.shutdown()
 
 
 def test_a_configured_certificate_is_for_everybody_and_the_authoritys_for_their_names(make_server, make_pebble, authority):

@@ -38,6 +38,20 @@ import X509
         #expect(facts.allSatisfy { $0.issuer.contains("Tests") })
     }
 
+    @Test("the last resort is for everybody, and gives way for its names to others that have them")
+    func lastResort() throws {
+        let own = try tls(["mail.example.test", "localhost"], until: 1_900_000_000, origin: "own")
+        let others = [try tls(["mail.example.test"], until: 1_900_000_000, origin: "other")]
+        func origins(isLastResort: Bool) -> [String] {
+            let certificates = ServerCertificates(own, others: others, isLastResort: isLastResort)
+            return ["mail.example.test", "localhost", "unknown.test", nil].map {
+                certificates.chosen(for: $0).facts.origin
+            }
+        }
+        #expect(origins(isLastResort: true) == ["other", "own", "own", "own"])
+        #expect(origins(isLastResort: false) == ["own", "own", "own", "own"])
+    }
+
     @Test("a key that is another's, and what is no certificate, are refused with words")
     func refused() throws {
         let key = Array(P256.Signing.PrivateKey().pemRepresentation.utf8)

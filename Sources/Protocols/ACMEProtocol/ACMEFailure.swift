@@ -32,8 +32,15 @@ public struct ACMEFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { "\(problem); \(remedy)" }
 
-    /// Characters of an authority's own words that are told.
+    /// Characters of an authority's own words that are told; of one that is quoted in a sentence of ours; and how many problems of
+    /// one answer.
     static let maximumDetail = 300
+    static let maximumQuotation = 200
+    static let maximumSubproblems = 3
+
+    /// An attempt that was given up because the server ends; no fault of anybody.
+    package static let ending = ACMEFailure(
+        .unreachable, "the server is ending", remedy: "it is tried again at the next start")
 }
 
 extension ACMEFailure {
@@ -113,7 +120,8 @@ extension ACMEFailure {
     }
 
     private static func words(_ problem: ACMEDocuments.Problem?) -> String {
-        let details = ([problem?.detail] + (problem?.subproblems ?? []).prefix(3).map(\.detail)).compactMap { $0 }
+        let details = ([problem?.detail] + (problem?.subproblems ?? []).prefix(maximumSubproblems).map(\.detail))
+            .compactMap { $0 }
         guard !details.isEmpty else { return "" }
         return ": " + String(details.joined(separator: " · ").prefix(maximumDetail))
     }

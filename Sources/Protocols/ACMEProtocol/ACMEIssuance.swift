@@ -46,13 +46,17 @@ public struct ACMEIssuance: ~Copyable, Sendable {
     public static let maximumNames = 100
     /// A request is sent so often when its nonce is refused (RFC 8555 §6.5 demands that it is tried again).
     package static let maximumNonces = 16
-    /// Looks at an authorization or order before it is taken to hang; with the pauses, some five minutes.
+    /// Looks at an authorization or order before it is taken to hang: with our own pauses some five minutes, with the longest that an
+    /// authority may name an hour. The whole issuance is bounded by whoever drives it.
     package static let maximumPolls = 60
     /// The pause between two looks when the authority names none; and the longest that it may name.
     static let pollPauses: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(3), .seconds(5)]
     static let longestPollPause = Duration.seconds(60)
     /// Octets of a token that is served: RFC 8555 §8.1 has 22 or more.
     static let maximumToken = 256
+    /// Octets of a URL that is followed, and of a nonce that is sent back.
+    static let maximumURL = 2_000
+    static let maximumNonce = 1_000
 
     private enum Step: Sendable {
         case directory
@@ -172,12 +176,13 @@ public struct ACMEIssuance: ~Copyable, Sendable {
             return fail(.nonsense("\(settings.directory) is no directory"))
         }
         for url in [found.newNonce, found.newAccount, found.newOrder] where !ACMEIssuance.isURL(url) {
-            return fail(.nonsense("its directory names “\(url.prefix(100))”, which is no https URL"))
+            return fail(
+                .nonsense("its directory names “\(url.prefix(ACMEFailure.maximumQuotation))”, which is no https URL"))
         }
         if let terms = found.meta?.termsOfService, !settings.agreesToTerms {
             return fail(
                 ACMEFailure(
-                    .setup, "the authority has terms of service: \(terms.prefix(200))",
+                    .setup, "the authority has terms of service: \(terms.prefix(ACMEFailure.maximumQuotation))",
                     remedy: "read them, and set acme.agree-to-terms to true if you agree"))
         }
         if found.meta?.externalAccountRequired == true, settings.externalAccount == nil {
@@ -220,7 +225,9 @@ public struct ACMEIssuance: ~Copyable, Sendable {
         let name = authorization.identifier.value.lowercased()
         // Nothing is proven that was not asked for.
         guard authorization.identifier.type == "dns", settings.names.contains(name) else {
-            return fail(.nonsense("it wants a proof for “\(name.prefix(100))”, which was not asked for"))
+            return fail(
+                .nonsense(
+                    "it wants a proof for “\(name.prefix(ACMEFailure.maximumQuotation))”, which was not asked for"))
         }
         let challenge = authorization.challenges.first { $0.type == settings.challenge.rawValue }
         switch authorization.status {
@@ -237,7 +244,8 @@ public struct ACMEIssuance: ~Copyable, Sendable {
                 let offered = authorization.challenges.map(\.type).joined(separator: ", ")
                 return fail(
                     ACMEFailure(
-                        .refused, "the authority verifies \(name) by \(offered.prefix(200)) alone",
+                        .refused,
+                        "the authority verifies \(name) by \(offered.prefix(ACMEFailure.maximumQuotation)) alone",
                         remedy: "set acme.challenge to one of these, or use another authority"))
             }
             guard ACMEIssuance.isURL(challenge.url), let token = challenge.token, ACMEIssuance.isToken(token) else {
@@ -356,7 +364,7 @@ extension ACMEIssuance {
 
     /// RFC 8555 §6.1: https, always.
     private static func isURL(_ text: String) -> Bool {
-        text.hasPrefix("https://") && text.utf8.count <= 2_000 && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        text.hasPrefix("https://") && text.utf8.count <= maximumURL && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
     /// Base64url, of which the path is made (RFC 8555 §8.1).
@@ -365,7 +373,7 @@ extension ACMEIssuance {
     }
 
     private static func isNonce(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 1_000 && text.utf8.allSatisfy(isBase64URL)
+        !text.isEmpty && text.utf8.count <= maximumNonce && text.utf8.allSatisfy(isBase64URL)
     }
 
     private static func isBase64URL(_ byte: UInt8) -> Bool {

@@ -53,4 +53,11 @@ public struct ACMEProof: Sendable, Hashable {
     public let token: String
     /// The file's content for http-01; its SHA-256 stands in the certificate for tls-alpn-01.
     public let keyAuthorization: String
+
+    package init(kind: ACMEChallengeKind, name: String, token: String, keyAuthorization: String) {
+        self.kind = kind
+        self.name = name
+        self.token = token
+        self.keyAuthorization = keyAuthorization
+    }
 }

@@ -23,6 +23,12 @@ public enum RenewalSchedule {
         return max(pause, min(retryAfter ?? .zero, longestAsked))
     }
 
+    /// Before which nothing is tried, as it was kept; nil: it is tried at once. No pause is so long that it ends later than
+    /// `longestAsked` from now: such a moment is from a clock that was ahead, and is not believed.
+    public static func earliest(_ kept: Instant?, now: Instant) -> Instant? {
+        kept.flatMap { $0 <= now + longestAsked ? $0 : nil }
+    }
+
     static let longest = Duration.seconds(86_400)
     /// More is not believed: the certificate would end meanwhile.
     static let longestAsked = Duration.seconds(7 * 86_400)

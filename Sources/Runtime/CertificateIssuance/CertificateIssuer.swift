@@ -17,12 +17,17 @@ public struct CertificateIssuer: Sendable {
         public var challenge = ACMEChallengeKind.http
         public var externalAccount: ACMEExternalAccount?
         public var userAgent: String
+        /// How long the whole way may take.
+        package var limit = CertificateIssuer.limit
 
         public init(directory: String, userAgent: String) {
             self.directory = directory
             self.userAgent = userAgent
         }
     }
+
+    /// How long an issuance may take, whatever pauses an authority asks for.
+    package static let limit = Duration.seconds(600)
 
     private let settings: Settings
     private let key: P256.Signing.PrivateKey
@@ -54,7 +59,7 @@ public struct CertificateIssuer: Sendable {
     /// A new key for an account, PEM.
     public static func makeAccountKey() -> String { P256.Signing.PrivateKey().pemRepresentation + "\n" }
 
-    /// Goes the whole way; takes seconds to minutes.
+    /// Goes the whole way; takes seconds to minutes, at most `limit`. A caller that is cancelled gets `ACMEFailure.ending`.
     /// - Parameters:
     ///   - names: DNS names in A-labels.
     ///   - now: for the check of what comes.
@@ -63,22 +68,33 @@ public struct CertificateIssuer: Sendable {
         let request = try CertificateIssuer.request(names: names, key: certificateKey)
         let client = try AuthorityClient(
             group: group, trustedCertificates: settings.trustedCertificates, userAgent: settings.userAgent)
-        var shown: [ACMEProof] = []
         let result: Result<[UInt8], ACMEFailure>
-        do throws(ACMEFailure) {
-            result = .success(try await chain(names, request, client, &shown))
+        do {
+            let chain = try await within(settings.limit) { () async throws -> [UInt8] in
+                try await self.chain(names, request, client)
+            }
+            result = .success(chain)
         } catch {
-            result = .failure(error)
+            result = .failure(failure(error))
         }
-        for proof in shown { proofs.remove(proof) }
         await client.close()
         return try IssuedCertificate(
             chain: try result.get(), key: certificateKey.pemRepresentation + "\n", names: names, now: now())
     }
 
+    private func failure(_ error: any Error) -> ACMEFailure {
+        if Task.isCancelled { return .ending }
+        if let failure = error as? ACMEFailure { return failure }
+        return ACMEFailure(
+            .unreachable, "the authority has issued nothing within \(settings.limit.components.seconds) seconds",
+            remedy: "see whether it has troubles; it is tried again later, by itself")
+    }
+
     private func chain(
-        _ names: [String], _ request: [UInt8], _ client: AuthorityClient, _ shown: inout [ACMEProof]
+        _ names: [String], _ request: [UInt8], _ client: AuthorityClient
     ) async throws(ACMEFailure) -> [UInt8] {
+        var shown: [ACMEProof] = []
+        defer { for proof in shown { proofs.remove(proof) } }
         var issuance = ACMEIssuance(
             settings: ACMEIssuance.Settings(
                 directory: settings.directory, contacts: settings.contacts, agreesToTerms: settings.agreesToTerms,
@@ -93,10 +109,7 @@ public struct CertificateIssuer: Sendable {
                 shown.append(proof)
                 action = issuance.presented()
             case .wait(let duration):
-                do { try await Task.sleep(for: duration) } catch {
-                    throw ACMEFailure(
-                        .unreachable, "the server is ending", remedy: "it is tried again at the next start")
-                }
+                do { try await Task.sleep(for: duration) } catch { throw ACMEFailure.ending }
                 action = issuance.waited()
             case .finished(let chain): return chain
             case .failed(let failure): throw failure

@@ -14,6 +14,8 @@ public struct IssuedCertificate: Sendable {
 
     /// Certificates of the longest chain that is taken.
     private static let maximumChain = 10
+    /// The clock here may be so much behind the authority's.
+    private static let clockTolerance: TimeInterval = 3_600
 
     /// - Parameter names: all of them must stand in the leaf.
     /// - Throws: `ACMEFailure` that says what is wrong.
@@ -45,7 +47,7 @@ public struct IssuedCertificate: Sendable {
         guard leaf.notValidAfter > moment else {
             throw IssuedCertificate.failure("it has expired; is the clock right?")
         }
-        guard leaf.notValidBefore < moment + 3_600 else {
+        guard leaf.notValidBefore < moment + IssuedCertificate.clockTolerance else {
             throw IssuedCertificate.failure("it is not valid yet; is the clock right?")
         }
         for (certificate, issuer) in zip(certificates, certificates.dropFirst())

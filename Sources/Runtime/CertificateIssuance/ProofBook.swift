@@ -1,4 +1,4 @@
-internal import ACMEProtocol
+package import ACMEProtocol
 internal import Crypto
 internal import Foundation
 internal import NIOSSL
@@ -19,7 +19,7 @@ public final class ProofBook: Sendable {
 
     public init() {}
 
-    func add(_ proof: ACMEProof) throws(ACMEFailure) {
+    package func add(_ proof: ACMEProof) throws(ACMEFailure) {
         switch proof.kind {
         case .http: state.withLock { $0.files[proof.token] = proof.keyAuthorization }
         case .tlsALPN:
@@ -47,6 +47,9 @@ public final class ProofBook: Sendable {
 
     /// RFC 8737 §3
     static let applicationProtocol = "acme-tls/1"
+    /// A proof's certificate is valid so long before it is made, and after: the authority looks at neither (RFC 8737 §3).
+    private static let backdating: TimeInterval = 3_600
+    private static let lifetime: TimeInterval = 86_400
 
     /// A certificate for the name alone, with the key authorization's hash in a critical extension (RFC 8737 §3).
     private static func context(for proof: ACMEProof) throws -> NIOSSLContext {
@@ -58,8 +61,8 @@ public final class ProofBook: Sendable {
             oid: [1, 3, 6, 1, 5, 5, 7, 1, 31], critical: true, value: ([0x04, 0x20] + Array(digest))[...])
         let now = Date()
         let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: now - 3_600,
-            notValidAfter: now + 86_400, issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
+            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: now - backdating,
+            notValidAfter: now + lifetime, issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try Certificate.Extensions {
                 SubjectAlternativeNames([.dnsName(proof.name)])
                 identifier

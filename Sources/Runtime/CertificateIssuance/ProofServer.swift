@@ -1,4 +1,3 @@
-internal import Glibc
 public import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -12,11 +11,16 @@ public final class ProofServer: Sendable {
     /// How long a connection may last.
     private static let patience = TimeAmount.seconds(15)
     private static let backlog: CInt = 128
-    private static let limits = ConnectionGate.Limits(connections: 256, connectionsPerAddress: 32)
+    /// Connections at a time, in all and from one address: beyond these the oldest goes.
+    private static let maximumConnections = 256
+    package static let maximumConnectionsPerAddress = 32
 
     private let channels: [any Channel]
 
     private init(channels: [any Channel]) { self.channels = channels }
+
+    /// Where it listens.
+    package var addresses: [SocketAddress] { channels.compactMap(\.localAddress) }
 
     /// Files for http-01 (RFC 8555 §8.3).
     /// - Parameters:
@@ -32,7 +36,8 @@ public final class ProofServer: Sendable {
         }
     }
 
-    /// Certificates for tls-alpn-01 (RFC 8737 §3).
+    /// Certificates for tls-alpn-01, shown to a client that asks for a name that is to be proven and speaks `acme-tls/1`, nothing
+    /// else (RFC 8737 §3); others are closed before the handshake.
     /// - Throws: `BindError` naming the endpoint that could not be bound.
     public static func certificates(
         _ book: ProofBook, on endpoints: [Listener.Endpoint], group: any EventLoopGroup,
@@ -44,16 +49,19 @@ public final class ProofServer: Sendable {
                 loop.makeCompletedFuture {
                     guard let channel else { return }
                     let sync = channel.pipeline.syncOperations
-                    guard case .hostname(let name) = result, let context = book.context(for: name) else {
-                        return channel.close(promise: nil)
-                    }
+                    let capture = try sync.handler(type: ClientHelloCapture.self)
+                    let protocols = ClientHello.applicationProtocols(in: capture.octets)
+                    guard protocols == [ProofBook.applicationProtocol], case .hostname(let name) = result,
+                        let context = book.context(for: name)
+                    else { return channel.close(promise: nil) }
+                    sync.removeHandler(capture, promise: nil)
                     let reader = try sync.handler(type: ByteToMessageHandler<SNIHandler>.self)
                     let end = EndAfterHandshake()
                     try sync.addHandler(end, position: .after(reader))
                     try sync.addHandler(NIOSSLServerHandler(context: context), position: .after(reader))
                 }
             }
-            try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(reader))
+            try channel.pipeline.syncOperations.addHandlers(ClientHelloCapture(), ByteToMessageHandler(reader))
         }
     }
 
@@ -62,44 +70,33 @@ public final class ProofServer: Sendable {
         boundSocket: (@Sendable (Listener.Endpoint) -> CInt?)?,
         setUp: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> ProofServer {
-        let gate = ConnectionGate(limits: limits)
+        let connections = RecentConnections(
+            limit: maximumConnections, limitPerAddress: maximumConnectionsPerAddress)
         var channels: [any Channel] = []
         for endpoint in endpoints {
-            var bootstrap = ServerBootstrap(group: group)
+            let bootstrap = ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let address = channel.remoteAddress?.ipAddress ?? "local"
-                        guard gate.admit(address: address) == nil else { return channel.close(promise: nil) }
-                        channel.closeFuture.whenComplete { _ in gate.closed(number: 0, address: address) }
+                        let number = connections.opened(address: address) { channel.close(promise: nil) }
                         let end = channel.eventLoop.assumeIsolated().scheduleTask(in: patience) {
                             channel.close(promise: nil)
                         }
-                        channel.closeFuture.whenComplete { _ in end.cancel() }
+                        channel.closeFuture.whenComplete { _ in
+                            connections.closed(number)
+                            end.cancel()
+                        }
                         try setUp(channel)
                     }
                 }
             do {
-                switch endpoint {
-                case .internet(let host, let port):
-                    if let descriptor = boundSocket?(endpoint) {
-                        channels.append(try await bootstrap.withBoundSocket(descriptor).get())
-                        _ = listen(descriptor, backlog)
-                        continue
-                    }
-                    if host.contains(":") {
-                        bootstrap = bootstrap.serverChannelOption(.socketOption(.ipv6_v6only), value: 1)
-                    }
-                    channels.append(try await bootstrap.bind(host: host, port: port).get())
-                case .unix(let path):
-                    channels.append(
-                        try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())
-                }
+                channels.append(try await endpoint.bind(bootstrap, boundSocket: boundSocket, backlog: backlog))
             } catch {
                 for channel in channels { try? await channel.close() }
-                throw BindError(endpoint, errno: (error as? IOError)?.errnoCode ?? EIO)
+                throw error
             }
         }
         return ProofServer(channels: channels)

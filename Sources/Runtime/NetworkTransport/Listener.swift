@@ -78,7 +78,7 @@ public final class Listener: Sendable {
         let metrics = ConnectionMetrics()
         var channels: [any Channel] = []
         for endpoint in endpoints {
-            let bootstrap = ServerBootstrap(group: group)
+            var bootstrap = ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: Listener.backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(
@@ -94,31 +94,15 @@ public final class Listener: Sendable {
                             channel, options: options, gate: gate, metrics: metrics, tls: tls, makeSession: makeSession)
                     }
                 }
+            if case .internet = endpoint {
+                bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            }
             do {
-                switch endpoint {
-                case .internet(let host, let port):
-                    var bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                    if let descriptor = options.boundSocket?(endpoint) {
-                        channels.append(try await bootstrap.withBoundSocket(descriptor).get())
-                        // NIO listens with a backlog of its own; to listen again changes that (listen(2)).
-                        _ = listen(descriptor, Listener.backlog)
-                        continue
-                    }
-                    if host.contains(":") {
-                        // 0.0.0.0 and [::] are listened on side by side: an IPv6 socket takes IPv6 only.
-                        bootstrap = bootstrap.serverChannelOption(.ipv6OnlyOption, value: 1)
-                    }
-                    // By address: a resolver leaves out IPv6 where ::1 is all there is of it.
-                    let address = try SocketAddress(ipAddress: host, port: port)
-                    channels.append(try await bootstrap.bind(to: address).get())
-                case .unix(let path):
-                    channels.append(
-                        try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get())
-                }
+                channels.append(
+                    try await endpoint.bind(bootstrap, boundSocket: options.boundSocket, backlog: Listener.backlog))
             } catch {
                 for channel in channels { try? await channel.close() }
-                if let error = error as? IOError { throw BindError(endpoint, errno: error.errnoCode) }
-                throw BindError(endpoint: endpoint, reason: "\(error)")
+                throw error
             }
         }
         return Listener(service: options.service, metrics: metrics, channels: channels, gate: gate)
@@ -163,10 +147,6 @@ public final class Listener: Sendable {
         let end = ContinuousClock.now + patience
         while gate.count > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
     }
-}
-
-extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
-    fileprivate static var ipv6OnlyOption: Self { .init(level: .ipv6, name: .ipv6_v6only) }
 }
 
 /// A listener could not be bound.

@@ -8,9 +8,10 @@ public struct ServerCertificates: Sendable {
     /// - Parameters:
     ///   - standard: for clients that name nobody, or somebody unknown.
     ///   - others: chosen by their subjectAltName.
-    public init(_ standard: ServerTLS, others: [ServerTLS] = []) {
+    ///   - isLastResort: whether the standard one is shown only where no other is, also for the names that stand in it.
+    public init(_ standard: ServerTLS, others: [ServerTLS] = [], isLastResort: Bool = false) {
         all = [standard] + others
-        table = CertificateTable(names: all.map(\.facts.names))
+        table = CertificateTable(names: [isLastResort ? [] : standard.facts.names] + others.map(\.facts.names))
     }
 
     /// Whether it depends on the client's words which one is shown.
@@ -18,7 +19,7 @@ public struct ServerCertificates: Sendable {
 
     /// The certificate for a handshake.
     /// - Parameter serverName: from the ClientHello; nil when it named nobody.
-    func chosen(for serverName: String?) -> ServerTLS { all[serverName.flatMap { table.index(for: $0) } ?? 0] }
+    package func chosen(for serverName: String?) -> ServerTLS { all[serverName.flatMap { table.index(for: $0) } ?? 0] }
 
     /// The one for everybody first.
     public var facts: [CertificateFacts] { all.map(\.facts) }

@@ -15,13 +15,14 @@ actor CertificateRenewals {
         var history: IssuedCertificateFiles.History
         /// Where in its span the renewal lies.
         let chance: Double
-        var isUnderWay = false
+        /// The one under way.
+        var attempt: Task<ACMEFailure?, Never>?
         /// It is shown until the present authority's is there, which is asked at once.
         var isByAnotherAuthority: Bool
 
         /// When the next attempt is made; nil: at once.
-        var nextAttempt: Instant? {
-            let earliest = history.notBefore.map { Instant(microseconds: $0) }
+        func nextAttempt(now: Instant) -> Instant? {
+            let earliest = RenewalSchedule.earliest(history.notBefore.map { Instant(microseconds: $0) }, now: now)
             guard !isByAnotherAuthority, let facts = current?.facts else { return earliest }
             let renewal = RenewalSchedule.renewal(notBefore: facts.notBefore, notAfter: facts.notAfter, chance: chance)
             return max(renewal, earliest ?? renewal)
@@ -36,12 +37,15 @@ actor CertificateRenewals {
     private let clock: any WallClock
     private let logger: Logger
     private var entries: [Entry]
+    private var isEnding = false
 
     /// The longest and the shortest pause between two looks at the clock: it may have been set.
     private static let longestPause = Duration.seconds(60)
     private static let shortestPause = Duration.milliseconds(200)
     /// A certificate is not asked for again so soon after one came, or after a tenth of its lifetime where that is less.
     private static let rest = Duration.seconds(3_600)
+    /// Characters of what failed that are told.
+    private static let maximumProblem = 600
 
     /// Nothing happens before `run`; certificates that are kept are shown from now on.
     init(_ server: Server, _ acme: Configuration.ACME, proofs: ProofBook) {
@@ -55,15 +59,17 @@ actor CertificateRenewals {
         let files = self.files
         let names = acme.names.isEmpty ? [server.configuration.effectiveHostname] : acme.names
         entries = names.map { name in
-            var history = files.history(name)
-            let isByAnother = history.authority.map { $0 != acme.directory } ?? false
-            // Its limits are not this one's.
-            if isByAnother { history = .init(authority: history.authority) }
+            let history = files.history(name).counted(by: acme.directory)
             return Entry(
                 name: name, current: files.certificate(name), history: history, chance: .random(in: 0..<1),
-                isByAnotherAuthority: isByAnother)
+                isByAnotherAuthority: history.authority.map { $0 != acme.directory } ?? false)
         }
-        keeper.setIssued(entries.compactMap(\.current))
+        keeper.setIssued(CertificateRenewals.issued(entries), now: clock.now())
+    }
+
+    private static func issued(_ entries: [Entry]) -> CertificateKeeper.Issued {
+        CertificateKeeper.Issued(
+            first: entries.first?.current, others: entries.dropFirst().compactMap(\.current))
     }
 
     /// Goes on until the task is cancelled.
@@ -71,15 +77,24 @@ actor CertificateRenewals {
         while !Task.isCancelled {
             for index in entries.indices where isDue(index) { _ = await attempt(index) }
             let now = clock.now()
-            let next = entries.map { ($0.nextAttempt ?? now) - now }.min() ?? CertificateRenewals.longestPause
+            let next = entries.map { ($0.nextAttempt(now: now) ?? now) - now }.min() ?? CertificateRenewals.longestPause
             let pause = min(max(next, CertificateRenewals.shortestPause), CertificateRenewals.longestPause)
             try? await Task.sleep(for: pause)
         }
     }
 
     private func isDue(_ index: Int) -> Bool {
-        guard !entries[index].isUnderWay else { return false }
-        return entries[index].nextAttempt.map { $0 <= clock.now() } ?? true
+        guard entries[index].attempt == nil else { return false }
+        let now = clock.now()
+        return entries[index].nextAttempt(now: now).map { $0 <= now } ?? true
+    }
+
+    /// Gives up what is under way, waits for its end, and begins nothing any more.
+    func stop() async {
+        isEnding = true
+        let attempts = entries.compactMap(\.attempt)
+        for attempt in attempts { attempt.cancel() }
+        for attempt in attempts { _ = await attempt.value }
     }
 
     /// Asks now, whatever the schedule says.
@@ -94,7 +109,7 @@ actor CertificateRenewals {
         }
         var failures: [ACMEFailure] = []
         for index in indices {
-            guard !entries[index].isUnderWay else {
+            guard entries[index].attempt == nil else {
                 throw AdministrationFailure(.refused, "\(entries[index].name) is asked for at this moment")
             }
             if let failure = await attempt(index) { failures.append(failure) }
@@ -103,16 +118,24 @@ actor CertificateRenewals {
         let others = failures.count > 1 ? " (and \(failures.count - 1) more failed)" : ""
         throw AdministrationFailure(
             first.kind == .unreachable ? .unavailable : .refused,
-            escapedForTerminal(first.problem, limit: 600) + others, remedy: first.remedy)
+            escapedForTerminal(first.problem, limit: CertificateRenewals.maximumProblem) + others, remedy: first.remedy)
     }
 
     // MARK: One attempt
 
     /// - Returns: why it failed; nil when there is a new certificate.
     private func attempt(_ index: Int) async -> ACMEFailure? {
+        guard !isEnding else { return .ending }
+        // A task of its own, whoever waits for it: the server's end is what cancels it.
+        let attempt = Task { await ask(index) }
+        entries[index].attempt = attempt
+        return await attempt.value
+    }
+
+    private func ask(_ index: Int) async -> ACMEFailure? {
         let name = entries[index].name
-        entries[index].isUnderWay = true
-        defer { entries[index].isUnderWay = false }
+        entries[index].history.asked = acme.directory
+        defer { entries[index].attempt = nil }
         logger.info("asking for a certificate", metadata: ["name": "\(name)", "authority": "\(acme.directory)"])
         do throws(ACMEFailure) {
             // What comes has to be kept: better to find out before the authority has counted one more.
@@ -132,9 +155,9 @@ actor CertificateRenewals {
             let lifetime = tls.facts.notAfter - tls.facts.notBefore
             let rest = min(CertificateRenewals.rest, lifetime / 10)
             entries[index].history = .init(
-                authority: acme.directory, notBefore: (clock.now() + rest).microseconds)
+                authority: acme.directory, notBefore: (clock.now() + rest).microseconds, asked: acme.directory)
             entries[index].isByAnotherAuthority = false
-            keeper.setIssued(entries.compactMap(\.current))
+            keeper.setIssued(CertificateRenewals.issued(entries), now: clock.now())
             logger.notice(
                 "a certificate was issued and is shown from now on",
                 metadata: ["name": "\(name)", "until": "\(tls.facts.notAfter)", "serial": "\(tls.facts.serialNumber)"])
@@ -154,13 +177,14 @@ actor CertificateRenewals {
             failures: failures, first: acme.firstRetry, retryAfter: failure.retryAfter, chance: .random(in: 0..<1))
         entries[index].history = .init(
             failures: failures, failedAt: now.microseconds, problem: failure.problem, remedy: failure.remedy,
-            authority: entries[index].history.authority, notBefore: (now + pause).microseconds)
+            authority: entries[index].history.authority, notBefore: (now + pause).microseconds, asked: acme.directory)
         let old =
             entries[index].current.map { "the old one is shown on, until \($0.facts.notAfter)" } ?? "there is none yet"
         logger.error(
             "no certificate was issued",
             metadata: [
-                "name": "\(entries[index].name)", "reason": "\(escapedForTerminal(failure.problem, limit: 600))",
+                "name": "\(entries[index].name)",
+                "reason": "\(escapedForTerminal(failure.problem, limit: CertificateRenewals.maximumProblem))",
                 "remedy": "\(failure.remedy)", "attempts": "\(failures)", "next": "\(now + pause)", "now": "\(old)",
             ])
         remember(index)
@@ -222,7 +246,7 @@ actor CertificateRenewals {
             var view =
                 index.map { views[$0] }
                 ?? CertificateView(source: .acme, names: [entry.name], isStandard: false, isExpired: false, failures: 0)
-            view.nextAttempt = (entry.nextAttempt ?? now).description
+            view.nextAttempt = (entry.nextAttempt(now: now) ?? now).description
             view.failures = entry.history.failures
             view.failedAt = entry.history.failedAt.map { Instant(microseconds: $0).description }
             view.problem = entry.history.problem

@@ -5,6 +5,7 @@ internal import NetworkTransport
 /// What a running server does for its certificates: answers authorities, renews, and is asked by administration.
 struct CertificateService: Sendable {
     private let server: ProofServer?
+    private let renewals: CertificateRenewals?
     private let work: Task<Void, Never>?
 
     /// - Throws: `BindError` naming the address that could not be had.
@@ -21,7 +22,7 @@ struct CertificateService: Sendable {
                             .refused, "no authority issues certificates for this server",
                             remedy: "set acme.directory, or renew the files of tls.certificate and send a SIGHUP")
                     }))
-            return CertificateService(server: nil, work: nil)
+            return CertificateService(server: nil, renewals: nil, work: nil)
         }
         let proofs = ProofBook()
         var boundSocket: (@Sendable (Listener.Endpoint) -> CInt?)?
@@ -39,11 +40,14 @@ struct CertificateService: Sendable {
         server.store.certificates.connect(
             CertificateDesk.Clerk(
                 list: { await renewals.views() }, renew: { try await renewals.renew($0) }))
-        return CertificateService(server: proofServer, work: Task { await renewals.run() })
+        return CertificateService(server: proofServer, renewals: renewals, work: Task { await renewals.run() })
     }
 
+    /// Nothing of it is under way afterwards.
     func stop() async {
         work?.cancel()
+        await renewals?.stop()
+        await work?.value
         await server?.close()
     }
 }

@@ -21,6 +21,14 @@ struct IssuedCertificateFiles: Sendable {
         var authority: String?
         /// Microseconds since 1970; nothing is tried before.
         var notBefore: Int64?
+        /// The directory of the authority that was asked last, whose limits these are.
+        var asked: String?
+
+        /// What of it counts for an authority: another one's attempts and limits are not its own.
+        func counted(by directory: String) -> History {
+            guard let last = asked ?? authority, last != directory else { return self }
+            return History(authority: authority)
+        }
     }
 
     /// - Parameter name: a domain, which is a file's name as it is.

@@ -49,6 +49,7 @@ package struct DataDirectory: Sendable, Hashable {
         }
         // A name is durable when its directory is: after a power cut all is there, or nothing was acknowledged.
         try sync(path)
+        try sync(tls)
         try sync((path as NSString).deletingLastPathComponent)
     }
 

@@ -18,8 +18,12 @@ import Testing
         b.test AAAA -> NODATA
         """
 
-    private static func probe(_ address: String, _ change: (inout RouteProbe) -> Void) throws -> RouteProbe {
-        var probe = RouteProbe(address: try #require(IPAddress(address)))
+    /// - Parameter host: when nil, the one that has the address in `two`.
+    private static func probe(
+        _ address: String, of host: String? = nil, _ change: (inout RouteProbe) -> Void
+    ) throws -> RouteProbe {
+        let name = try #require(Domain(host ?? (address == "192.0.2.2" ? "b.test" : "a.test")))
+        var probe = RouteProbe(host: name, address: try #require(IPAddress(address)))
         change(&probe)
         return probe
     }
@@ -91,6 +95,49 @@ import Testing
         #expect(try verdict([("192.0.2.1", 451), ("192.0.2.2", 250)]) == .accepted)
         #expect(try verdict([("192.0.2.1", 451), ("192.0.2.2", nil)]) == .deferred)
         #expect(try verdict([("192.0.2.99", 250)]) == .notAsked)
+    }
+
+    @Test("Two hosts with one address are told apart, whoever of them answered first")
+    func sharedAddress() async throws {
+        let route = try await Self.route(
+            """
+            d.test MX -> 10 a.test. | 20 b.test.
+            a.test A -> 192.0.2.1
+            a.test AAAA -> NODATA
+            b.test A -> 192.0.2.1
+            b.test AAAA -> NODATA
+            """)
+        let parameters = TLSParameters(version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256")
+        let probes = [
+            try Self.probe("192.0.2.1", of: "b.test") {
+                $0.greeting = "220 x"
+                $0.tls = .established(parameters, .valid)
+                $0.recipientReply = SMTPReply(250, nil, "ok")
+            },
+            try Self.probe("192.0.2.1", of: "a.test") {
+                $0.greeting = "220 x"
+                $0.tls = .established(parameters, .invalid("is for b.test"))
+                $0.recipientReply = SMTPReply(451, nil, "later")
+            },
+        ]
+        let report = DoctorRoute(subject: "x@d.test", route: route, probes: probes)
+        #expect(report.probes == [probes[1], probes[0]])
+        #expect(report.verdict == .accepted)
+        let text = report.text
+        let places = ["1. a.test", "the certificate is for b.test", "451 later", "2. b.test", "is valid", "250 ok"]
+            .compactMap { text.range(of: $0)?.lowerBound }
+        #expect(places.count == 6 && places == places.sorted(), "\(text)")
+        let data = try JSONEncoder().encode(report)
+        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        let told = try #require(object["hosts"] as? [[String: Any]]).map { host in
+            let probe = (host["addresses"] as? [[String: Any]])?.first?["probe"] as? [String: Any]
+            return probe?["recipientCode"] as? Int
+        }
+        #expect(told == [451, 250])
+        // One that refuses for good comes first.
+        var refused = probes
+        refused[1].recipientReply = SMTPReply(550, nil, "no")
+        #expect(DoctorRoute(subject: "x@d.test", route: route, probes: refused).verdict == .refused)
     }
 
     @Test(

@@ -135,6 +135,7 @@ def test_mx_records_are_followed_and_every_address_is_asked(make_lab, receiver, 
     zone = tmp_path / "zone"
     zone.write_text(
         "$ORIGIN other.test.\n@ IN SOA ns hostmaster 1 60 60 60 60\n@ IN MX 10 dead\n@ IN MX 20 mx\ndead IN A 127.0.0.9\nmx IN A 127.0.0.1\nnull IN MX 0 .\n"
+        "twin IN MX 10 one\ntwin IN MX 20 two\none IN A 127.0.0.1\ntwo IN A 127.0.0.1\n"
     )
     lab = make_lab("--zone", zone, "--set", f"outbound.port={other.port}", *FAST)
     code, text, report = doctor(lab, "bob@other.test")
@@ -147,6 +148,11 @@ def test_mx_records_are_followed_and_every_address_is_asked(make_lab, receiver, 
     assert code == 1 and report["verdict"] == "no-route" and report["status"] == "5.1.10" and "takes no mail" in text
     code, text, report = doctor(lab, "x@gone.other.test")
     assert code == 1 and report["status"] == "5.1.2" and "spelt" in report["nextStep"]
+    # Two names of one address are asked one by one.
+    code, text, report = doctor(lab, "x@twin.other.test")
+    assert code == 0 and [host["name"] for host in report["hosts"]] == ["one.other.test", "two.other.test"]
+    assert [host["addresses"][0]["probe"]["recipientCode"] for host in report["hosts"]] == [250, 250]
+    assert text.count("takes the recipient") == 2
     # A domain alone: its postmaster is asked for.
     assert doctor(lab, "other.test")[0] == 0 and "RCPT TO:<postmaster@other.test>" in other.commands
 

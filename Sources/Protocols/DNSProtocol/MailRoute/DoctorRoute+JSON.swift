@@ -71,7 +71,7 @@ extension DoctorRoute: Encodable {
             name: host.name?.ascii, canonicalName: host.canonicalName?.ascii, preference: host.preference,
             origin: host.origin.rawValue, security: host.addressSecurity.rawValue,
             addresses: host.addresses.map {
-                Address(address: $0.description, probe: probe(of: $0).map(DoctorRoute.encodable))
+                Address(address: $0.description, probe: probe(of: host, at: $0).map(DoctorRoute.encodable))
             })
     }
 

@@ -35,7 +35,7 @@ extension DoctorRoute {
         var lines = ["  \(number). \(name), \(origin), addresses \(host.addressSecurity.rawValue)"]
         for address in host.addresses {
             lines.append("     \(address)")
-            guard let probe = probe(of: address) else { continue }
+            guard let probe = probe(of: host, at: address) else { continue }
             lines += told(probe, host: host).map { "       \($0)" }
         }
         return lines

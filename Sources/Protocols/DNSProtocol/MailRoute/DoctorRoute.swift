@@ -24,33 +24,41 @@ public struct DoctorRoute: Sendable, Hashable {
     /// The address or domain that was asked about.
     public let subject: String
     public let route: MailRoute
+    /// In the order of the route.
     public let probes: [RouteProbe]
     /// What this server would do with such mail: one sentence; nil when nobody has said. Follows from `verdict` and the configuration.
     public var plan: String?
 
     /// - Parameters:
     ///   - subject: as the user wrote it.
-    ///   - probes: of the route's addresses, none or some, in any order.
+    ///   - probes: of the route's hosts and addresses, none or some, in any order; others are left out.
     public init(subject: String, route: MailRoute, probes: [RouteProbe] = []) {
         self.subject = subject
         self.route = route
-        self.probes = probes
+        self.probes = route.hosts.flatMap { host in
+            host.addresses.compactMap { DoctorRoute.probe(of: host, at: $0, in: probes) }
+        }
     }
 
     public var verdict: Verdict {
         if let failure = route.failure { return failure.isPermanent ? .noRoute : .noRouteNow }
-        let inOrder = route.hosts.flatMap { $0.addresses.compactMap { probe(of: $0) } }
-        guard !inOrder.isEmpty else { return .notAsked }
+        guard !probes.isEmpty else { return .notAsked }
         // Delivery ends at the first server that takes or refuses it for good (RFC 5321 §4.2.1).
-        for probe in inOrder {
+        for probe in probes {
             guard let reply = probe.recipientReply else { continue }
             if reply.isPositive { return .accepted }
             if reply.code >= 500 { return .refused }
         }
-        return inOrder.contains { $0.greeting != nil } ? .deferred : .unreachable
+        return probes.contains { $0.greeting != nil } ? .deferred : .unreachable
     }
 
-    func probe(of address: IPAddress) -> RouteProbe? { probes.first { $0.address == address } }
+    func probe(of host: MailHost, at address: IPAddress) -> RouteProbe? {
+        DoctorRoute.probe(of: host, at: address, in: probes)
+    }
+
+    private static func probe(of host: MailHost, at address: IPAddress, in probes: [RouteProbe]) -> RouteProbe? {
+        probes.first { $0.host == host.name && $0.address == address }
+    }
 
     /// One sentence.
     public var summary: String {

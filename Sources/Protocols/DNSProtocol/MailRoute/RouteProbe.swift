@@ -20,6 +20,9 @@ public struct RouteProbe: Sendable, Hashable {
         case failed(String)
     }
 
+    /// The host's name in the route; nil for an address literal. Two hosts may share an address, and are asked one by one: each has a
+    /// certificate to show.
+    public var host: Domain?
     public var address: IPAddress
     public var port: UInt16
     /// Why the conversation ended before it was done: `connection refused`, `closed the connection after EHLO`.
@@ -37,10 +40,11 @@ public struct RouteProbe: Sendable, Hashable {
     public var recipientReply: SMTPReply?
 
     public init(
-        address: IPAddress, port: UInt16 = 25, problem: String? = nil, timeToGreeting: Duration? = nil,
+        host: Domain?, address: IPAddress, port: UInt16 = 25, problem: String? = nil, timeToGreeting: Duration? = nil,
         greeting: String? = nil, tls: TLS? = nil, extensions: [String] = [], senderReply: String? = nil,
         recipientReply: SMTPReply? = nil
     ) {
+        self.host = host
         self.address = address
         self.port = port
         self.problem = problem

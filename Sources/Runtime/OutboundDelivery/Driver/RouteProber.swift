@@ -44,7 +44,7 @@ public struct RouteProber: Sendable {
     private func probe(
         _ address: IPAddress, of host: MailHost, port: UInt16, _ recipient: EmailAddress
     ) async -> RouteProbe {
-        var probe = RouteProbe(address: address, port: port)
+        var probe = RouteProbe(host: host.name, address: address, port: port)
         let target = RelayTarget(
             address: address.description, port: Int(port), serverName: host.name?.ascii, tls: options.tls,
             localName: options.hostname)

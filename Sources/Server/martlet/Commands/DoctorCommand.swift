@@ -17,7 +17,8 @@ struct DoctorCommand: AsyncParsableCommand {
                   martlet doctor route bob@example.net
                   martlet doctor route example.net --config /etc/martlet/martlet.yaml --json
 
-                A server that runs does it, with its own resolver and routes; otherwise the command does, as the configuration says.
+                A server that runs does it, with the configuration that it has; otherwise the command does. Names are looked up
+                anew, without the answers that the server has kept: until these are too old, a delivery may still go by them.
                 A server may still refuse a message whose recipient it takes.
                 Exit code 0 when mail can be delivered, 1 when it cannot, now or ever.
                 """)

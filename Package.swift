@@ -91,7 +91,9 @@ let package = Package(
         pure("QueueEngine", in: "MailFlow", ["MartletCore", "MailStore", "Records"]),
         // Runtime
         shell("ServerMetrics", in: "Runtime", []),
-        shell("Observation", in: "Runtime", ["NetworkTransport", hummingbird, hummingbirdCore, log, nioCore]),
+        shell(
+            "Observation", in: "Runtime",
+            ["NetworkTransport", "ServerMetrics", hummingbird, hummingbirdCore, log, nioCore]),
         shell(
             "StoreEngine", in: "Runtime",
             [

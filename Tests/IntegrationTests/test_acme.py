@@ -145,6 +145,19 @@ def test_a_certificate_is_renewed_by_itself_after_two_thirds_of_its_lifetime(mak
     assert server.stop() == 0
 
 
+def test_a_certificate_that_lives_for_days_is_no_alarm(make_server, make_pebble, authority):
+    base = free_port_base()
+    pebble = make_pebble(base, lifetime=3 * 86_400)
+    server = make_server(base, **settings(pebble.directory, authority, acme__names=NAMES[0]))
+    issued(server, NAMES[:1])
+    # The next start looks at it first of all.
+    assert server.stop() == 0
+    server.start()
+    status = server.command("status").stdout
+    assert "certificates: 1, " in status and "alarms: none" in status, status
+    assert server.stop() == 0
+
+
 def test_an_authority_that_is_down_is_told_and_tried_again(make_server, make_pebble, authority):
     base = free_port_base()
     port = free_port()

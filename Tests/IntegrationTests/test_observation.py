@@ -71,6 +71,11 @@ def test_the_page_is_what_prometheus_reads(lab):
     assert done.returncode == 0 and not done.stdout + done.stderr, (done.stdout + done.stderr).decode()
     # No address of anybody.
     assert "@" not in page and "127.0.0.1" not in page
+    # Values of labels have one style, and so do names.
+    labels = [pair for line in page.splitlines() if not line.startswith("#") for pair in re.findall(r'(\w+)="([^"]*)"', line)]
+    assert len({name for name, _ in labels}) > 5
+    odd = [(name, value) for name, value in labels if name not in ("le", "version") and not re.fullmatch(r"[a-z][a-z0-9_]*", value)]
+    assert not odd
 
 
 def test_what_happens_is_counted(make_lab):
@@ -109,7 +114,7 @@ def test_what_happens_is_counted(make_lab):
         'martlet_envelopes_refused_total{service="smtp",outcome="refused"}': 1,
         'martlet_logins_total{result="ok"}': 2,
         # smtplib tries PLAIN and then LOGIN.
-        'martlet_logins_total{result="wrongCredentials"}': 2,
+        'martlet_logins_total{result="wrong_credentials"}': 2,
         'martlet_relay_recipients_total{outcome="relayed"}': 1,
         "martlet_delivery_attempt_duration_seconds_count": 2,
         "martlet_queue_messages": 0,
@@ -131,8 +136,7 @@ def test_what_happens_is_counted(make_lab):
 
 def test_live_and_ready_and_nothing_else(lab):
     assert get(lab, "/health/live") == (200, "application/json", '{"live":true}\n')
-    report = ready(lab)
-    assert report == {"alarms": report["alarms"], "phase": "running", "ready": True, "reasons": []}
+    assert ready(lab) == {"alarms": [], "phase": "running", "ready": True, "reasons": []}
     assert get(lab, "/etc/passwd")[0] == 404 and get(lab, "/metrics/x")[0] == 404
     with socket.create_connection(("127.0.0.1", lab.port("metrics"))) as raw:
         raw.sendall(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
@@ -183,8 +187,8 @@ def test_a_message_that_waits_too_long_is_an_alarm_that_begins_and_ends_once(mak
     report = ready(lab)
     assert report["ready"] and "longer than 2 seconds" in report["alarms"][0]["text"]
     page = samples(lab)
-    assert page['martlet_alarm{name="queue-age"}'] == 1 and page["martlet_ready"] == 1
-    assert page['martlet_alarm{name="ledger-drift"}'] == 0
+    assert page['martlet_alarm{name="queue_age"}'] == 1 and page["martlet_ready"] == 1
+    assert page['martlet_alarm{name="ledger_drift"}'] == 0
     assert page["martlet_queue_messages"] == 1 and page["martlet_queue_oldest_age_seconds"] >= 2
     assert sum(page[f'martlet_queue_recipients{{state="{state}"}}'] for state in ("waiting", "leased", "held")) == 1
     status = lab.command("status")
@@ -212,6 +216,10 @@ def test_a_certificate_near_its_end_is_an_alarm_and_a_new_one_ends_it(make_lab, 
     lab = make_lab("--set", f"tls.certificate={tmp_path}/cert.pem", "--set", f"tls.key={tmp_path}/key.pem")
     found = alarms(lab)
     assert list(found) == ["certificate-expiry"] and "less than 14 days" in found["certificate-expiry"]["text"]
+    assert f"{tmp_path}/cert.pem" in found["certificate-expiry"]["text"] and f"in the place of {tmp_path}/cert.pem" in found["certificate-expiry"]["remedy"]
+    status = lab.command("status").stdout
+    assert f"({tmp_path}/cert.pem)" in status or f"in {tmp_path}/cert.pem" in status
+    assert "and send SIGHUP" in status
     assert ready(lab)["ready"] is True
     assert 2 * 86_400 < samples(lab)["martlet_certificate_expiry_seconds"] <= 3 * 86_400
     certificate(400)
@@ -249,7 +257,7 @@ def test_too_little_room_is_an_alarm_and_none_at_all_is_not_ready(make_lab):
         pytest.skip("the disk has more room than store.free-space-reserve may leave alone")
     report = ready(lab)
     assert not report["ready"] and "store.free-space-reserve" in report["reasons"][0]
-    assert page["martlet_ready"] == 0 and page['martlet_alarm{name="store-unwritable"}'] == 1
+    assert page["martlet_ready"] == 0 and page['martlet_alarm{name="store_unwritable"}'] == 1
     with pytest.raises(smtplib.SMTPDataError, match="452|4.3.1"):
         deliver(lab)
     assert samples(lab)['martlet_messages_received_total{service="smtp",outcome="deferred"}'] == 1
@@ -280,6 +288,40 @@ def test_a_disk_that_does_not_write_is_not_ready_until_it_does(make_lab, preload
     wait_until(lambda: ready(lab)["ready"], 30)
     told = [line for line in log(lab).splitlines() if " alarms: " in line]
     assert len(told) == 2 and "name=store-unwritable" in told[0] and "alarm ended" in told[1]
+
+
+def test_a_disk_that_hangs_holds_up_neither_metrics_nor_readiness_nor_status(make_lab, preload, tmp_path):
+    control = tmp_path / "control"
+
+    def fault(*lines):
+        new = tmp_path / "control.new"
+        new.write_text("".join(f"{line}\n" for line in lines))
+        new.rename(control)
+
+    fault()
+    lab = make_lab("--open", environment={"LD_PRELOAD": str(preload("fault")), "FAULT_CONTROL": str(control)})
+    assert ready(lab)["ready"] and "martlet_disk_free_bytes" in samples(lab)
+    fault("sync -wal EIO hang", "look store EIO hang")
+    try:
+        # The first one to ask waits for as long as a commit may take.
+        wait_until(lambda: not ready(lab)["ready"], 60)
+        report = ready(lab)
+        assert "a commit takes longer than 10 seconds" in report["reasons"][0]
+        page = samples(lab)
+        assert page["martlet_ready"] == 0 and page["martlet_queue_messages"] == 0 and "martlet_disk_free_bytes" not in page
+        # Nobody waits for it again, also when what was found has become old.
+        begin = time.monotonic()
+        while time.monotonic() - begin < 7:
+            asked = time.monotonic()
+            assert "martlet_ready" in samples(lab)
+            assert "not ready" in lab.command("status").stdout
+            assert time.monotonic() - asked < 5
+            time.sleep(0.5)
+    finally:
+        fault()
+    wait_until(lambda: ready(lab)["ready"], 30)
+    wait_until(lambda: "martlet_disk_free_bytes" in samples(lab), 30)
+    deliver(lab)
 
 
 def test_a_ledger_that_does_not_hold_is_an_alarm(make_lab):

@@ -13,11 +13,25 @@ struct AlarmTests {
         var facts = ObservedFacts()
         facts.ledgerDrift = 0
         facts.queueAge = .zero
-        facts.certificateRest = .seconds(60 * 86_400)
+        facts.certificates = [certificate(.seconds(60 * 86_400))]
         facts.disk = .init(free: 50_000_000_000, total: 100_000_000_000)
         facts.writing = .works
         change(&facts)
         return facts
+    }
+
+    static func certificate(
+        _ rest: Duration, _ source: ObservedFacts.Certificate.Source = .file,
+        lifetime: Duration = .seconds(90 * 86_400),
+        names: [String] = ["mail.example.org"], origin: String = "/etc/cert.pem"
+    ) -> ObservedFacts.Certificate {
+        ObservedFacts.Certificate(names: names, origin: origin, source: source, rest: rest, lifetime: lifetime)
+    }
+
+    static func alarm(_ certificates: [ObservedFacts.Certificate]) -> Alarm? {
+        var board = AlarmBoard()
+        _ = board.update(AlarmRules.findings(facts { $0.certificates = certificates }, thresholds))
+        return board.alarms.first
     }
 
     static func names(_ facts: ObservedFacts, _ thresholds: AlarmThresholds = thresholds) -> [Alarm.Name] {
@@ -41,7 +55,71 @@ struct AlarmTests {
             (-86_400, [.certificateExpiry]),
         ] as [(Int64, [Alarm.Name])])
     func certificate(_ seconds: Int64, _ expected: [Alarm.Name]) {
-        #expect(Self.names(Self.facts { $0.certificateRest = .seconds(seconds) }) == expected)
+        let facts = Self.facts { $0.certificates = [Self.certificate(.seconds(seconds))] }
+        #expect(Self.names(facts) == expected)
+    }
+
+    @Test(
+        "A certificate that the server renews by itself is an alarm when that is overdue, and not before",
+        arguments: [
+            // Hours that it is valid for, of how many in all. It is renewed with a third left.
+            (.acme, 15 * 24, 90 * 24, false), (.acme, 13 * 24, 90 * 24, true),
+            (.acme, 48, 6 * 24, false), (.acme, 36, 6 * 24, false), (.acme, 35, 6 * 24, true), (.acme, 0, 6 * 24, true),
+            (.acme, 0, 0, false), (.acme, -1, 0, true),
+            // By people: what is valid for days is near its end however short it lives.
+            (.file, 48, 6 * 24, true),
+            (.own, 14 * 24, 397 * 24, false), (.own, 13 * 24, 397 * 24, true),
+        ] as [(ObservedFacts.Certificate.Source, Int64, Int64, Bool)])
+    func renewedByItself(_ source: ObservedFacts.Certificate.Source, _ rest: Int64, _ lifetime: Int64, _ isAlarm: Bool)
+    {
+        let certificate = Self.certificate(.seconds(rest * 3_600), source, lifetime: .seconds(lifetime * 3_600))
+        #expect((Self.alarm([certificate]) != nil) == isAlarm)
+    }
+
+    @Test("A longer threshold does not make an alarm of what is renewed later", arguments: [(30, false), (28, true)])
+    func ownAuthority(_ days: Int64, _ isAlarm: Bool) {
+        var thresholds = Self.thresholds
+        thresholds.certificateRest = .seconds(100 * 86_400)
+        let facts = Self.facts { $0.certificates = [Self.certificate(.seconds(days * 86_400), .own)] }
+        #expect(Self.names(facts, thresholds).isEmpty != isAlarm)
+    }
+
+    @Test("The alarm says which certificate it is, and what to do depends on who renews it")
+    func whichCertificate() throws {
+        let day = Duration.seconds(86_400)
+        let files = try #require(
+            Self.alarm([Self.certificate(day * 60), Self.certificate(day * 3, names: ["a.test", "b.test"])]))
+        #expect(
+            files.text
+                == "The certificate for a.test, b.test (/etc/cert.pem) is valid for 3 days more, less than 14 days.")
+        #expect(files.remedy.contains("in the place of /etc/cert.pem") && files.remedy.contains("SIGHUP"))
+        let acme = try #require(Self.alarm([Self.certificate(day, .acme, lifetime: day * 6, names: ["a.test"])]))
+        #expect(acme.text.hasSuffix("is valid for 1 day more, less than 1 day 12 hours: its renewal is overdue."))
+        #expect(acme.remedy.contains("“martlet certificate renew a.test”") && !acme.remedy.contains("SIGHUP"))
+        let own = try #require(Self.alarm([Self.certificate(.zero - day, .own, names: [], origin: "/data/own.pem")]))
+        #expect(own.text == "The certificate in /data/own.pem expired 1 day ago; mail programs refuse it.")
+        #expect(own.remedy.contains("in the log"))
+        #expect(Set([files.remedy, acme.remedy, own.remedy]).count == 3)
+    }
+
+    @Test("Of several the one that ends first is told of, and the others are named")
+    func several() throws {
+        let day = Duration.seconds(86_400)
+        let all = (0..<6).map {
+            Self.certificate(day * (9 - $0), names: $0 == 2 ? [] : ["\($0).test"], origin: "/etc/\($0).pem")
+        }
+        let alarm = try #require(Self.alarm([Self.certificate(day * 60)] + all))
+        #expect(
+            alarm.text
+                == "The certificate for 5.test (/etc/5.pem) is valid for 4 days more, less than 14 days. "
+                + "5 more near the end: 4.test; 3.test; /etc/2.pem; ….")
+        #expect(alarm.remedy.contains("/etc/5.pem"))
+    }
+
+    @Test("Labels of metrics have one style")
+    func labels() {
+        #expect(Alarm.Name.allCases.map(\.label).allSatisfy { $0.allSatisfy { $0 == "_" || $0.isLowercase } })
+        #expect(Alarm.Name.queueAge.label == "queue_age")
     }
 
     @Test("The queue's age likewise", arguments: [(14_400, []), (14_401, [.queueAge])] as [(Int64, [Alarm.Name])])
@@ -66,7 +144,7 @@ struct AlarmTests {
             certificateRest: nil, queueAge: nil, diskFree: 0, diskFreePercent: 0, diskReserve: 0)
         let facts = Self.facts {
             $0.queueAge = .seconds(1_000_000)
-            $0.certificateRest = .seconds(-1)
+            $0.certificates = [Self.certificate(.seconds(-1)), Self.certificate(.seconds(-1), .acme)]
             $0.disk = .init(free: 0, total: 100)
         }
         #expect(Self.names(facts, off).isEmpty)
@@ -102,7 +180,7 @@ struct AlarmTests {
         let facts = Self.facts {
             $0.ledgerDrift = 7
             $0.queueAge = .seconds(1_000_000)
-            $0.certificateRest = .seconds(-5)
+            $0.certificates = [Self.certificate(.seconds(-5))]
             $0.disk = .init(free: 1, total: 100)
             $0.writing = .fails("no space left on device")
         }

@@ -4,6 +4,7 @@ internal import HummingbirdCore
 internal import Logging
 public import NIOCore
 public import NetworkTransport
+internal import ServerMetrics
 
 /// Where the pages come from.
 public protocol ObservationSource: Sendable {
@@ -86,7 +87,7 @@ public struct ObservationServer: Sendable {
     private static func router(_ source: any ObservationSource) -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/metrics") { _, _ in
-            response(.ok, "text/plain; version=0.0.4; charset=utf-8", await source.metricsPage())
+            response(.ok, MetricsPage.contentType, await source.metricsPage())
         }
         router.get("/health/live") { _, _ in response(.ok, "application/json", "{\"live\":true}\n") }
         router.get("/health/ready") { _, _ in

@@ -4,12 +4,13 @@
 
    The control file holds one fault a line, or none: CALLS PART ERROR HOW
 
-     CALLS  sync (fsync, fdatasync), write (writes and what makes a file longer), or change (write, and also: opening for writing,
-            making, renaming and removing a name)
+     CALLS  sync (fsync, fdatasync), look (statvfs), write (writes and what makes a file longer), or change (write, and also: opening for
+            writing, making, renaming and removing a name)
      PART   what the file's path has to contain
      ERROR  EIO, ENOSPC, EROFS, or KILL: the process is killed at that place
      HOW    before (nothing was done), after (all was done, and still it fails), half (a write takes half of its octets, down to none),
-            short (a write takes half of its octets, one at least; nothing fails)
+            short (a write takes half of its octets, one at least; nothing fails), hang (of sync and look: the call waits for as long as
+            the file says so, and then does its work)
 
    To be replaced by rename, so that it is always whole. */
 #define _GNU_SOURCE
@@ -22,10 +23,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { NONE = 0, BEFORE, AFTER, HALF, SHORT };
+enum { NONE = 0, BEFORE, AFTER, HALF, SHORT, HANG };
 #define REAL(name) __typeof__(&name) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 static int number(const char *name) {
@@ -48,7 +50,7 @@ static int fault(const char *calls, const char *path, int *code) {
             if (strcmp(which, calls) && !(strcmp(which, "change") == 0 && strcmp(calls, "write") == 0)) continue;
             if (!strstr(path, part)) continue;
             *code = number(error);
-            how = !strcmp(when, "after") ? AFTER : !strcmp(when, "half") ? HALF : !strcmp(when, "short") ? SHORT : BEFORE;
+            how = !strcmp(when, "after") ? AFTER : !strcmp(when, "half") ? HALF : !strcmp(when, "short") ? SHORT : !strcmp(when, "hang") ? HANG : BEFORE;
         }
     }
     errno = kept;
@@ -78,12 +80,23 @@ static int fail(int code) {
 #define SYNC(call)                                                                                                     \
     int call(int fd) {                                                                                                 \
         REAL(call);                                                                                                    \
-        int code, how = fault_of("sync", fd, &code);                                                                   \
+        int code, how;                                                                                                 \
+        while ((how = fault_of("sync", fd, &code)) == HANG) usleep(20000);                                             \
         if (how == AFTER) real(fd);                                                                                    \
         return how == NONE || how == SHORT ? real(fd) : fail(code);                                                                    \
     }
 SYNC(fsync)
 SYNC(fdatasync)
+
+#define LOOK(call, kind)                                                                                               \
+    int call(const char *path, struct kind *status) {                                                                  \
+        REAL(call);                                                                                                    \
+        int code, how;                                                                                                 \
+        while ((how = fault("look", path, &code)) == HANG) usleep(20000);                                              \
+        return how == NONE ? real(path, status) : fail(code);                                                          \
+    }
+LOOK(statvfs, statvfs)
+LOOK(statvfs64, statvfs64)
 
 /* `half` and `whole` make the call for a part and for all. */
 #define WRITE(half, whole, length)                                                                                     \

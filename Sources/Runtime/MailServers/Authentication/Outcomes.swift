@@ -42,10 +42,10 @@ struct CredentialMark: Sendable, Hashable {
 public struct LoginFailure: Error, Sendable, Hashable {
     /// For the protocol's own code. SMTP (RFC 4954 §6): 535 5.7.8, 525 5.7.13, 501 5.5.2, 501 5.7.0, 504 5.5.4, 538 5.7.11,
     /// 454 4.7.0. IMAP (RFC 5530): AUTHENTICATIONFAILED, CONTACTADMIN, -, -, -, PRIVACYREQUIRED, UNAVAILABLE.
-    /// POP3 (RFC 3206): AUTH, AUTH, -, -, -, -, SYS/TEMP.
+    /// POP3 (RFC 3206): AUTH, AUTH, -, -, -, -, SYS/TEMP. Its raw value is a metric's label.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Unknown login, wrong password, or not allowed to act as the one named. Never told apart for the peer.
-        case wrongCredentials
+        case wrongCredentials = "wrong_credentials"
         /// The password was right and the account is suspended.
         case suspended
         /// The client's message breaks the mechanism's grammar.
@@ -53,9 +53,9 @@ public struct LoginFailure: Error, Sendable, Hashable {
         /// The client sent `*`.
         case cancelled
         /// No such mechanism here.
-        case unknownMechanism
+        case unknownMechanism = "unknown_mechanism"
         /// The mechanism exists, and needs TLS first.
-        case encryptionRequired
+        case encryptionRequired = "encryption_required"
         /// Too many logins wait, or the directory does not answer: try again later.
         case unavailable
     }

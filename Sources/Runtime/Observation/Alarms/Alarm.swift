@@ -1,6 +1,6 @@
 /// Something that an administrator should see to before it is too late.
 public struct Alarm: Sendable, Hashable {
-    /// Names are stable: they stand in metrics, and people's rules name them.
+    /// Names are stable: programs and people's rules name them.
     public enum Name: String, Sendable, Hashable, CaseIterable {
         /// The ledger does not account for all mail.
         case ledgerDrift = "ledger-drift"
@@ -10,6 +10,9 @@ public struct Alarm: Sendable, Hashable {
         case diskSpace = "disk-space"
         /// No message can be taken.
         case storeUnwritable = "store-unwritable"
+
+        /// As a label of a metric has it: `queue_age`.
+        public var label: String { rawValue.replacing("-", with: "_") }
     }
 
     public var name: Name

@@ -17,7 +17,7 @@ public enum AlarmRules {
         switch name {
         case .ledgerDrift: facts.ledgerDrift.map(ledger) ?? .unknown
         case .queueAge: facts.queueAge.map { queue($0, thresholds.queueAge) } ?? .unknown
-        case .certificateExpiry: facts.certificateRest.map { certificate($0, thresholds.certificateRest) } ?? .unknown
+        case .certificateExpiry: facts.certificates.map { certificates($0, thresholds.certificateRest) } ?? .unknown
         case .diskSpace: facts.disk.map { disk($0, thresholds) } ?? .unknown
         case .storeUnwritable: writing(facts, thresholds)
         }
@@ -37,18 +37,6 @@ public enum AlarmRules {
             Alarm(
                 .queueAge, "A message has waited \(told(age)) for another server, longer than \(told(limit)).",
                 remedy: "see why with “martlet queue list” and “martlet doctor route ADDRESS”"))
-    }
-
-    private static func certificate(_ rest: Duration, _ limit: Duration?) -> Finding {
-        guard let limit, rest < limit else { return .clear }
-        let text =
-            rest <= .zero
-            ? "The certificate expired \(told(.zero - rest)) ago; mail programs refuse it."
-            : "The certificate is valid for \(told(rest)) more, less than \(told(limit))."
-        return .alarm(
-            Alarm(
-                .certificateExpiry, text,
-                remedy: "renew it, put it in the place of tls.certificate and tls.key, and send SIGHUP"))
     }
 
     private static func disk(_ disk: ObservedFacts.Disk, _ thresholds: AlarmThresholds) -> Finding {

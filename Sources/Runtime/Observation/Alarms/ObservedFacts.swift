@@ -16,12 +16,42 @@ public struct ObservedFacts: Sendable, Hashable {
         case fails(String)
     }
 
+    /// One that clients are shown.
+    public struct Certificate: Sendable, Hashable {
+        /// Who renews it.
+        public enum Source: Sendable, Hashable {
+            /// Whoever sees to the files that the configuration names.
+            case file
+            /// The server, after two thirds of its lifetime, from the authority of acme.directory.
+            case acme
+            /// The server, 30 days before its end, by an authority of its own.
+            case own
+        }
+
+        /// The DNS names that it is for.
+        public var names: [String]
+        /// Its file's path.
+        public var origin: String
+        public var source: Source
+        /// Until it expires; below zero afterwards.
+        public var rest: Duration
+        /// From its beginning to its end.
+        public var lifetime: Duration
+
+        public init(names: [String], origin: String, source: Source, rest: Duration, lifetime: Duration) {
+            self.names = names
+            self.origin = origin
+            self.source = source
+            self.rest = rest
+            self.lifetime = lifetime
+        }
+    }
+
     /// Recipients that are not accounted for.
     public var ledgerDrift: Int64?
     /// Of the message that waits longest; zero when none waits.
     public var queueAge: Duration?
-    /// Until the certificate expires; below zero afterwards.
-    public var certificateRest: Duration?
+    public var certificates: [Certificate]?
     public var disk: Disk?
     public var writing: Writing?
 
@@ -30,7 +60,7 @@ public struct ObservedFacts: Sendable, Hashable {
 
 /// When an alarm begins. nil and 0 switch one off.
 public struct AlarmThresholds: Sendable, Hashable {
-    /// The certificate is valid for less than this.
+    /// A certificate is valid for less than this. One that the server renews by itself is an alarm only when that is overdue as well.
     public var certificateRest: Duration?
     /// A message has waited for longer than this.
     public var queueAge: Duration?

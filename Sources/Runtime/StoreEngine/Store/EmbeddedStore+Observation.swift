@@ -27,8 +27,9 @@ public struct StoreObservation: Sendable, Hashable {
 
 extension EmbeddedStore {
     /// Looks at ledger and queue in one transaction. Costs a walk over what is queued: not to be done for each of many who ask.
+    /// Does not wait for verification or other maintenance.
     public func observe() async throws(StoreError) -> StoreObservation {
-        try await maintenance.read { connection in
+        try await observers.read { connection in
             try connection.reading {
                 func number(_ statement: Statement) throws -> Int64? {
                     defer { statement.finish() }

@@ -111,6 +111,13 @@ extension EmbeddedStore {
         try await committer.submit { try $0.connection.execute(text) }
     }
 
+    /// Keeps the thread that verification reads with until `body` returns: for tests.
+    package func holdMaintenance<Value: Sendable>(
+        _ body: @escaping @Sendable () -> Value
+    ) async throws(StoreError) -> Value {
+        try await maintenance.read { _ in body() }
+    }
+
     // MARK: Parts of verification
 
     private static func verifyDatabase(_ connection: SQLiteConnection, _ report: inout VerifyReport) throws {

@@ -22,6 +22,8 @@ public final class EmbeddedStore: Sendable {
     let readers: ReaderPool
     /// For what takes long: verification, the ledger, looking for what is to be forgotten.
     let maintenance: ReaderPool
+    /// For `observe`, which people and probes wait for: behind nothing else.
+    let observers: ReaderPool
     let segments: SegmentFiles
     let gate = MaintenanceGate()
     let spool: SpoolDirectory
@@ -83,6 +85,7 @@ public final class EmbeddedStore: Sendable {
         indexes = IndexCache(budget: options.indexCacheBudget)
         readers = ReaderPool(path: path + "/store.db", threads: options.readers)
         maintenance = ReaderPool(path: path + "/store.db", threads: 1)
+        observers = ReaderPool(path: path + "/store.db", threads: 1)
         committer = Committer(
             connection: connection, checkpoints: Checkpointer(path: path + "/store.db", logger: logger),
             segments: writer,
@@ -184,6 +187,7 @@ public final class EmbeddedStore: Sendable {
         committer.stop()
         readers.stop()
         maintenance.stop()
+        observers.stop()
         if let complaint = writer.connection.checkpoint(restart: true) {
             logger.error("the database's log could not be copied", metadata: ["error": "\(complaint)"])
         }

@@ -321,8 +321,9 @@ extension ConfigurationKey {
     private static let alarms: [ConfigurationKey] = [
         ConfigurationKey(
             "alarms.certificate-expiry", .duration(.zero ... .seconds(31_536_000), allowsNone: true), "14d",
-            "An alarm begins when the certificate is valid for less than this. Alarms are looked for once a minute; their beginning and end "
-                + "are in the log, and `martlet status`, /metrics and /health/ready show them."),
+            "An alarm begins when a certificate is valid for less than this; when it is from acme.directory, only with less than a quarter "
+                + "of its lifetime left, since the server renews it by itself after two thirds. Alarms are looked for once a minute; their "
+                + "beginning and end are in the log, and `martlet status`, /metrics and /health/ready show them."),
         ConfigurationKey(
             "alarms.queue-age", .duration(.zero ... .seconds(2_592_000), allowsNone: true), "4h",
             "An alarm begins when a message has waited for another server for longer than this."),

@@ -106,7 +106,7 @@ package final class Server: Sendable {
         let signals = Signals { ShutdownWatchdog.start(patience: patience) }
         // Signals are heard until the store is closed.
         defer { withExtendedLifetime(signals) {} }
-        let observer = ServerObserver(self, tls: certificates.box)
+        let observer = ServerObserver(self)
         let observation: ObservationServer
         let services: MailServices
         let certificateService: CertificateService

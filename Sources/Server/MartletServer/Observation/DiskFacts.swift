@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Glibc
 internal import Observation
@@ -10,7 +11,14 @@ struct DiskFacts: Sendable, Hashable {
     /// Octets of the segment files.
     var segmentBytes: Int64?
 
-    static func read(_ directory: DataDirectory) -> DiskFacts {
+    /// On a thread that nobody else waits for: a disk may hang.
+    static func look(at directory: DataDirectory) async -> DiskFacts {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: read(directory)) }
+        }
+    }
+
+    private static func read(_ directory: DataDirectory) -> DiskFacts {
         var facts = DiskFacts()
         var status = statvfs()
         if statvfs(directory.store, &status) == 0 {

@@ -28,7 +28,7 @@ extension ServerObserver {
         page.family(
             "martlet_alarm", .gauge, "Alarms, 1 while one is in force.",
             Alarm.Name.allCases.map {
-                (labels: [(name: "name", value: $0.rawValue)], names.contains($0) ? 1 : 0)
+                (labels: [(name: "name", value: $0.label)], names.contains($0) ? 1 : 0)
             })
         await addProcess(&page)
         return page.text
@@ -131,8 +131,9 @@ extension ServerObserver {
             "martlet_queue_oldest_age_seconds", .gauge, "How long the oldest message has waited; 0 when none waits.",
             observed.queueAge.map(ServerObserver.seconds))
         page.single(
-            "martlet_certificate_expiry_seconds", .gauge, "Until the certificate expires; negative afterwards.",
-            observed.certificateRest.map(ServerObserver.seconds))
+            "martlet_certificate_expiry_seconds", .gauge,
+            "Until the certificate that ends first expires; negative afterwards.",
+            observed.certificates?.map(\.rest).min().map(ServerObserver.seconds))
         page.single(
             "martlet_disk_free_bytes", .gauge, "Free on the disk of the data directory.",
             observed.disk.map { Double($0.free) })

@@ -18,18 +18,17 @@ actor ServerObserver: ObservationSource {
 
     /// For how long facts are good.
     static let validity = Duration.seconds(5)
-    /// Of the time, so much may go into looking: facts that took long to find are good for longer.
-    private static let share = 20
-    /// How long a commit may take until the store counts as one that does not write.
-    private static let writePatience = Duration.seconds(10)
+    /// What took long to see is good for so many times as long: no more than about a twentieth of the time goes into looking.
+    private static let rest = 20
+    /// How long a look is waited for. A store whose commits take longer counts as one that does not write.
+    private static let patience = Duration.seconds(10)
     /// For how long a message that could not be stored counts, when none has come since.
     private static let troubleLasts = Duration.seconds(60)
     /// Between two looks when nobody asks.
     private static let interval = Duration.seconds(60)
 
     let engine: EmbeddedStore
-    private let directory: DataDirectory
-    private let tls: TLSContextBox
+    private let certificates: CertificateKeeper
     private let clock: any WallClock
     private let thresholds: AlarmThresholds
     private let logger: Logger
@@ -38,14 +37,23 @@ actor ServerObserver: ObservationSource {
     private var board = AlarmBoard()
     private var kept: (facts: Facts, until: ContinuousClock.Instant)?
     private var looking: Task<Facts, Never>?
-    private var probe: Task<ObservedFacts.Writing, Never>?
     /// Commits at the last look: one more since then is proof enough.
     private var knownCommits: UInt64?
+    private let diskLook: PatientLook<DiskFacts>
+    private let storeLook: PatientLook<StoreObservation?>
+    private let commitLook: PatientLook<ObservedFacts.Writing>
 
-    init(_ server: Server, tls: TLSContextBox) {
-        engine = server.store.engine
-        directory = server.directory
-        self.tls = tls
+    init(_ server: Server) {
+        let (engine, directory) = (server.store.engine, server.directory)
+        self.engine = engine
+        diskLook = PatientLook(patience: ServerObserver.patience, rest: ServerObserver.rest) {
+            await DiskFacts.look(at: directory)
+        }
+        storeLook = PatientLook(patience: ServerObserver.patience, rest: ServerObserver.rest) {
+            try? await engine.observe()
+        }
+        commitLook = PatientLook(patience: ServerObserver.patience) { await ServerObserver.commit(engine) }
+        certificates = server.certificates
         clock = server.clock
         thresholds = AlarmThresholds(server.configuration)
         logger = server.log.logger("alarms")
@@ -91,31 +99,30 @@ actor ServerObserver: ObservationSource {
 
     /// Alarms are up to date when it returns, for all who wait for it.
     private func lookAndTell() async -> Facts {
-        let began = ContinuousClock.now
         let facts = await look()
         looking = nil
-        let effort = (ContinuousClock.now - began) * ServerObserver.share
-        kept = (facts, .now + max(ServerObserver.validity, effort))
+        kept = (facts, .now + ServerObserver.validity)
         tell(board.update(AlarmRules.findings(facts.observed, thresholds)))
         return facts
     }
 
+    /// All looks side by side, so that one that hangs holds up no other. What does not come in time is not known.
     private func look() async -> Facts {
-        let (directory, now) = (directory, clock.now())
-        // Not on a thread that others wait for.
-        let disk = await Task.detached { DiskFacts.read(directory) }.value
-        let store = try? await engine.observe()
+        let now = clock.now()
+        async let seenDisk = diskLook()
+        async let seenStore = storeLook()
         var observed = ObservedFacts()
-        observed.ledgerDrift = store?.drift
-        observed.queueAge = store.map { store in store.oldestQueued.map { max(.zero, now - $0) } ?? .zero }
-        // Of several certificates, the one that ends first.
-        observed.certificateRest = tls.certificatesInForce.map(\.notAfter).min().map { $0 - now }
-        observed.disk = disk.space
         observed.writing = await writing()
         if observed.writing == .works, let trouble = engine.contentTrouble, now - trouble < ServerObserver.troubleLasts
         {
             observed.writing = .fails("messages cannot be put on the disk")
         }
+        let disk = await seenDisk ?? DiskFacts()
+        let store = await seenStore ?? nil
+        observed.ledgerDrift = store?.drift
+        observed.queueAge = store.map { store in store.oldestQueued.map { max(.zero, now - $0) } ?? .zero }
+        observed.certificates = certificates.inForce.map { ObservedFacts.Certificate($0.facts, $0.source, now: now) }
+        observed.disk = disk.space
         return Facts(store: store, disk: disk, observed: observed)
     }
 
@@ -124,41 +131,17 @@ actor ServerObserver: ObservationSource {
         let commits = engine.commitDurations.snapshot.count
         defer { knownCommits = engine.commitDurations.snapshot.count }
         if let knownCommits, commits > knownCommits { return .works }
-        let task =
-            probe
-            ?? Task { [engine] in
-                do throws(StoreError) {
-                    try await engine.checkWritable()
-                    return .works
-                } catch {
-                    return .fails("\(error)")
-                }
-            }
-        probe = task
-        // One that hangs is not waited for; it is still there at the next look.
-        let result = await withTaskGroup(of: ObservedFacts.Writing?.self) { group in
-            let (answers, answer) = AsyncStream<ObservedFacts.Writing>.makeStream()
-            Task {
-                answer.yield(await task.value)
-                answer.finish()
-            }
-            group.addTask {
-                for await first in answers { return first }
-                return nil
-            }
-            group.addTask {
-                try? await Task.sleep(for: ServerObserver.writePatience)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
+        return await commitLook()
+            ?? .fails("a commit takes longer than \(ServerObserver.patience.components.seconds) seconds")
+    }
+
+    private static func commit(_ engine: EmbeddedStore) async -> ObservedFacts.Writing {
+        do throws(StoreError) {
+            try await engine.checkWritable()
+            return .works
+        } catch {
+            return .fails("\(error)")
         }
-        guard let result else {
-            return .fails("a commit takes longer than \(ServerObserver.writePatience.components.seconds) seconds")
-        }
-        probe = nil
-        return result
     }
 
     private func tell(_ changes: [AlarmBoard.Change]) {
@@ -183,5 +166,19 @@ extension AlarmThresholds {
         self.init(
             certificateRest: alarms.certificateExpiry, queueAge: alarms.queueAge, diskFree: alarms.diskFree,
             diskFreePercent: alarms.diskFreePercent, diskReserve: configuration.store.freeSpaceReserve)
+    }
+}
+
+extension ObservedFacts.Certificate {
+    init(_ facts: CertificateFacts, _ source: CertificateView.Source, now: Instant) {
+        let renewer: Source =
+            switch source {
+            case .file: .file
+            case .acme: .acme
+            case .own: .own
+            }
+        self.init(
+            names: facts.names, origin: facts.origin, source: renewer, rest: facts.notAfter - now,
+            lifetime: facts.notAfter - facts.notBefore)
     }
 }

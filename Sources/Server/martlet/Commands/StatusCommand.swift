@@ -37,8 +37,10 @@ struct StatusCommand: AsyncParsableCommand {
         guard !alarms.isEmpty else { return "\nalarms: none" }
         let readiness = status.isReady == false ? "\nnot ready: mail is refused for now" : ""
         return readiness
-            + alarms.map { "\nALARM \($0.name): \(escapedForTerminal($0.text))\n  next step: \($0.remedy)" }.joined()
+            + alarms.map { "\nALARM \($0.name): \(sentence($0.text))\n  next step: \(sentence($0.remedy))" }.joined()
     }
+
+    private static func sentence(_ text: String) -> String { escapedForTerminal(text, limit: 1_000) }
 
     private struct Shown: Encodable {
         let running: Bool

@@ -6,8 +6,8 @@ package final class JournalSocket: Sendable {
     static let standardPath = "/run/systemd/journal/socket"
     /// Where tests put a journal of their own.
     static let pathVariable = "MARTLET_JOURNAL_SOCKET"
-    /// How long one entry is waited for, when the journal is behind.
-    private static let patience: Int32 = 1_000
+    /// How long the journal is waited for when it is behind, in milliseconds.
+    static let patience: Int32 = 1_000
 
     private let descriptor: Int32
 
@@ -42,7 +42,8 @@ package final class JournalSocket: Sendable {
     }
 
     /// False when the journal does not take it.
-    func send(_ entry: [UInt8]) -> Bool {
+    /// - Parameter patience: for how many milliseconds it may be behind.
+    func send(_ entry: [UInt8], patience: Int32) -> Bool {
         while true {
             let count = entry.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -52,7 +53,7 @@ package final class JournalSocket: Sendable {
             case EINTR: continue
             case EAGAIN, ENOBUFS:
                 var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&waiting, 1, JournalSocket.patience) == 1, waiting.revents == Int16(POLLOUT) else {
+                guard poll(&waiting, 1, patience) == 1, waiting.revents == Int16(POLLOUT) else {
                     return false
                 }
             default: return false

@@ -26,26 +26,32 @@ package final class LogSink: Sendable {
 
     private let path: String?
     private let writesToStandardError: Bool
+    private let standardError: Int32
     /// In the place of standard error.
     private let journal: JournalSocket?
     private let state: Mutex<State>
-    /// Held while lines are taken and written, so that they stay in order whoever writes them.
-    private let writing = Mutex(())
+    /// Held while lines are taken and written, so that they stay in order whoever writes them. Lines that neither the journal nor
+    /// standard error took, and of which nobody has been told yet.
+    private let unheard = Mutex(0)
     /// Wakes the thread. Both live as long as the process: there is one sink in it.
     private let work = DispatchSemaphore(value: 0)
 
     /// - Parameters:
     ///   - path: the file, appended to and readable by its owner only; nil: standard error alone.
     ///   - journal: takes entries instead of standard error.
-    package init(path: String?, writesToStandardError: Bool = true, journal: JournalSocket? = nil) {
+    ///   - standardError: another descriptor in its place, for tests.
+    package init(
+        path: String?, writesToStandardError: Bool = true, journal: JournalSocket? = nil, standardError: Int32 = 2
+    ) {
         self.path = path
         self.journal = journal
         self.writesToStandardError = writesToStandardError
+        self.standardError = standardError
         state = Mutex(State(file: path.map(LogSink.open) ?? -1))
         Thread.detachNewThread { [self] in
             while true {
                 work.wait()
-                drain()
+                flush()
             }
         }
     }
@@ -91,16 +97,17 @@ package final class LogSink: Sendable {
     /// Writes what waits and takes nothing more. Called once, as the process ends.
     package func finish() {
         state.withLock { $0.isClosed = true }
-        drain()
+        flush()
     }
 
     private static func open(_ path: String) -> Int32 {
         Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     }
 
-    private func drain() { writing.withLock { _ in writePending() } }
+    /// Writes what waits, after whatever is being written.
+    package func flush() { unheard.withLock { unheard in writePending(&unheard) } }
 
-    private func writePending() {
+    private func writePending(_ unheard: inout Int) {
         let (bytes, entries, file, dropped) = state.withLock { state in
             defer {
                 state.pending = []
@@ -110,29 +117,54 @@ package final class LogSink: Sendable {
             }
             return (state.pending, state.entries, state.file, state.dropped)
         }
+        // Another thread has written it.
+        guard !bytes.isEmpty || dropped > 0 else { return }
         var output = bytes
         let told = "\(dropped) log lines were dropped here: they came faster than they could be written"
         if dropped > 0 { output += Array("… \(told)\n".utf8) }
         // A log that cannot be written (disk full) must not stop the mail.
         if file >= 0 { writeAll(output, to: file) }
         guard writesToStandardError else { return }
-        guard let journal else { return LogSink.offer(output, to: 2) }
-        if dropped > 0 {
-            _ = journal.send(JournalEntry(level: .warning, label: "log", message: told, fields: []).bytes)
+        let notice = unheard > 0 ? missing(unheard) : nil
+        guard let journal else {
+            if let notice, LogSink.offer(Array("… \(notice)\n".utf8), to: standardError) == 0 { unheard = 0 }
+            unheard += LogSink.offer(output, to: standardError)
+            return
         }
-        for entry in entries where !journal.send(entry.bytes) { LogSink.offer(Array((entry.line + "\n").utf8), to: 2) }
+        // One wait for all of them: the file's next lines wait too, and so does the end of the server.
+        var patience = JournalSocket.patience
+        func send(_ entry: [UInt8]) -> Bool {
+            if journal.send(entry, patience: patience) { return true }
+            patience = 0
+            return false
+        }
+        if let notice, send(LogSink.warning(notice)) { unheard = 0 }
+        if dropped > 0 { _ = send(LogSink.warning(told)) }
+        for entry in entries where !send(entry.bytes) {
+            unheard += LogSink.offer(Array((entry.line + "\n").utf8), to: standardError)
+        }
     }
 
-    /// Writes in pieces that a pipe takes at once, and leaves the rest when nobody reads: the file has it.
-    private static func offer(_ bytes: [UInt8], to file: Int32) {
+    private func missing(_ count: Int) -> String {
+        "\(count) log lines are missing here: nobody took them in time" + (path == nil ? "" : "; the log file has them")
+    }
+
+    private static func warning(_ text: String) -> [UInt8] {
+        JournalEntry(level: .warning, label: "log", message: text, fields: []).bytes
+    }
+
+    /// Writes in pieces that a pipe takes at once, and leaves the rest when nobody reads.
+    /// - Returns: how many lines are left, one that is cut counted too.
+    private static func offer(_ bytes: [UInt8], to file: Int32) -> Int {
         var rest = bytes[...]
         while !rest.isEmpty {
             var descriptor = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
-            guard poll(&descriptor, 1, 0) == 1, descriptor.revents & Int16(POLLOUT) != 0 else { return }
+            guard poll(&descriptor, 1, 0) == 1, descriptor.revents & Int16(POLLOUT) != 0 else { break }
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, min($0.count, Int(PIPE_BUF))) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
+            guard count > 0 else { break }
             rest = rest.dropFirst(count)
         }
+        return rest.count { $0 == UInt8(ascii: "\n") }
     }
 }

@@ -81,8 +81,8 @@ final class CertificateKeeper: Sendable {
     func setIssued(_ issued: Issued, now: Instant) { change(now: now) { $0.issued = issued } }
 
     /// What is known of each that is shown now, and where it is from; the one for everybody first.
-    var inForce: [(facts: CertificateFacts, source: CertificateView.Source)] {
-        parts.withLock { $0.list }.map { (facts: $0.tls.facts, source: $0.source) }
+    func inForce(now: Instant) -> [(facts: CertificateFacts, source: CertificateView.Source)] {
+        parts.withLock { $0.list(now: now) }.map { (facts: $0.tls.facts, source: $0.source) }
     }
 
     /// What is shown now, the one for everybody first.

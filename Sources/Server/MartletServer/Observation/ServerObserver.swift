@@ -121,7 +121,9 @@ actor ServerObserver: ObservationSource {
         let store = await seenStore ?? nil
         observed.ledgerDrift = store?.drift
         observed.queueAge = store.map { store in store.oldestQueued.map { max(.zero, now - $0) } ?? .zero }
-        observed.certificates = certificates.inForce.map { ObservedFacts.Certificate($0.facts, $0.source, now: now) }
+        observed.certificates = certificates.inForce(now: now).map {
+            ObservedFacts.Certificate($0.facts, $0.source, now: now)
+        }
         observed.disk = disk.space
         return Facts(store: store, disk: disk, observed: observed)
     }

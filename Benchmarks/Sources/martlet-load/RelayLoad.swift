@@ -41,16 +41,7 @@ struct RelayLoad: Sendable {
                     let begun = now()
                     let domain = dead == 0 ? "sink\(number % Self.sinks + 1).test" : "d\(number % dead).dead.test"
                     let recipient = "charles\(number)@\(domain)"
-                    try socket.write("MAIL FROM:<\(options.user(1))>\r\nRCPT TO:<\(recipient)>\r\nDATA\r\n")
-                    try expect(socket, "250")
-                    try expect(socket, "250")
-                    try expect(socket, "354")
-                    var bytes: [UInt8] = []
-                    bytes.reserveCapacity(sample.size + 8)
-                    sample.write(number: number, to: &bytes)
-                    bytes += [46, 13, 10]
-                    try socket.write(bytes)
-                    try expect(socket, "250")
+                    try send(sample, number, from: options.user(1), to: recipient, by: socket)
                     tally.add(.message, since: begun)
                 }
                 try socket.write("QUIT\r\n")

@@ -36,16 +36,7 @@ struct SMTPLoad: Sendable {
                 for number in stride(from: session, to: messages, by: sessions) {
                     let begun = now()
                     let recipient = "\(userName(number % users + 1))@\(domain)"
-                    try socket.write("MAIL FROM:<ada@outside.test>\r\nRCPT TO:<\(recipient)>\r\nDATA\r\n")
-                    try expect(socket, "250")
-                    try expect(socket, "250")
-                    try expect(socket, "354")
-                    var bytes: [UInt8] = []
-                    bytes.reserveCapacity(sample.size + 8)
-                    sample.write(number: number, to: &bytes)
-                    bytes += [46, 13, 10]
-                    try socket.write(bytes)
-                    try expect(socket, "250")
+                    try send(sample, number, from: "ada@outside.test", to: recipient, by: socket)
                     tally.add(.message, since: begun)
                 }
                 try socket.write("QUIT\r\n")
@@ -76,6 +67,22 @@ func failure(_ text: String) -> [(String, JSON)] {
     var tally = Tally()
     tally.fail(text)
     return tally.fields(seconds: 0)
+}
+
+/// One transaction: the envelope in one write (PIPELINING), then the message in one.
+func send(
+    _ sample: SampleMessage, _ number: Int, from sender: String, to recipient: String, by socket: LineSocket
+) throws(LoadError) {
+    try socket.write("MAIL FROM:<\(sender)>\r\nRCPT TO:<\(recipient)>\r\nDATA\r\n")
+    try expect(socket, "250")
+    try expect(socket, "250")
+    try expect(socket, "354")
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(sample.size + 8)
+    sample.write(number: number, to: &bytes)
+    bytes += [46, 13, 10]
+    try socket.write(bytes)
+    try expect(socket, "250")
 }
 
 /// Reads a reply of any number of lines; another code than `code` is an error.

@@ -245,9 +245,10 @@ def test_an_answer_that_fills_the_connection_is_given_whole_behind_a_closed_side
     with socket.create_connection(("127.0.0.1", lab.port("imap")), timeout=20) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         client.sendall(f"a LOGIN {lab.user(2)} {lab.password}\r\nb SELECT INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n".encode())
-        client.shutdown(socket.SHUT_WR)
-        # The answer fills what lies between, and the end of the input comes meanwhile.
+        # The answer fills what lies between, and then the end of the input comes.
         time.sleep(0.5)
+        client.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
         answer, count = b"", 0
         while more := client.recv(1 << 20):
             count += len(more)
